@@ -1,0 +1,71 @@
+# Every verb does its own set-up, so that one line works on a fresh clone. `make help` lists them.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+TORCH_FIRST := $(if $(strip $(TORCH_INDEX)),$(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch)
+
+# Empty files that say what is installed; they age when these two change.
+DEMO_INSTALLED := $(VENV)/.installed-demo
+DEV_INSTALLED := $(VENV)/.installed-dev
+REQUIREMENTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup demo test lint docs peers clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "PYTHON=python3.12   the Python to build .venv from, 3.11 to 3.13 (default python3)"
+	@echo "TORCH_INDEX=URL     take torch from here first; PyTorch's CPU wheels are by far the smaller download"
+	@echo "ARGS='-k reach -x'  more arguments for pytest"
+
+setup: $(DEV_INSTALLED) ## Install everything for development into .venv
+	@scripts/ensure_gl.sh $(BIN)/python
+
+demo: $(DEMO_INSTALLED) ## Install what the demo needs, then run examples/demo.py
+	@scripts/ensure_gl.sh $(BIN)/python
+	$(BIN)/python examples/demo.py
+
+test: $(DEV_INSTALLED) ## Install everything for development, then run all tests
+	@scripts/ensure_gl.sh $(BIN)/python
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV_INSTALLED) ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(DEV_INSTALLED) ## Check the README's map and every link and example in the documentation
+	$(BIN)/python -m pytest tests/test_map.py tests/test_docs.py $(ARGS)
+
+peers: $(BIN)/pip ## Install the real LeRobot in an environment of its own, to compare with
+	@TORCH_INDEX=$(TORCH_INDEX) scripts/peers.sh $(BIN)/python
+
+clean: ## Delete the environments and caches; runs/ stays
+	rm -rf .venv .venv-peers build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here; \
+	name one from 3.11 to 3.13: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo \
+	"tinyvla-gym needs Python 3.11 to 3.13, and $(PYTHON) is $$($(PYTHON) -V 2>&1); \
+	name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO_INSTALLED): $(REQUIREMENTS) | $(BIN)/pip
+	$(TORCH_FIRST)
+	$(INSTALL) --editable '.[tinyvla]'
+	@touch $@
+
+$(DEV_INSTALLED): $(REQUIREMENTS) | $(BIN)/pip
+	$(TORCH_FIRST)
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ $(DEMO_INSTALLED)

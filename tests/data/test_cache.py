@@ -1,0 +1,160 @@
+import json
+
+import numpy as np
+import pytest
+
+from tinyvla_gym.data.cache import open_cache
+from tinyvla_gym.data.lerobot import Dataset
+from tinyvla_gym.errors import OutputError
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "caches"
+
+
+def watched(folder, root):
+    """Opens a cache; says how many episodes had to be decoded."""
+    decoded = []
+    cache = open_cache(
+        folder, cache_root=root, progress=lambda done, total: decoded.append((done, total))
+    )
+    return cache, decoded
+
+
+def test_the_arrays_hold_every_frame_of_the_dataset(dataset_folder, root):
+    dataset = Dataset(dataset_folder)
+    episodes = [dataset.episode(index) for index in range(3)]
+
+    cache = open_cache(dataset_folder, cache_root=root)
+
+    for name in ("state", "action", "sent_action"):
+        joined = np.concatenate([getattr(one, name) for one in episodes])
+        np.testing.assert_array_equal(getattr(cache, name), joined)
+    joined = np.concatenate([one.images["near"] for one in episodes])
+    np.testing.assert_array_equal(cache.images["near"], joined)
+    assert cache.starts.tolist() == [0, 4, 10]
+    assert cache.ends.tolist() == [4, 10, 15]
+    assert cache.episode_of.tolist() == [0] * 4 + [1] * 6 + [2] * 5
+    assert cache.instructions == ("open the drawer", "reach the ball", "open the drawer")
+    assert cache.tasks == ("drawer-open", "reach", "drawer-open")
+    assert cache.seeds == (0, 1, 2)
+
+
+def test_the_arrays_are_mapped_and_read_only(dataset_folder, root):
+    cache = open_cache(dataset_folder, cache_root=root)
+
+    assert isinstance(cache.images["near"], np.memmap)
+    assert not cache.images["near"].flags.writeable
+
+
+def test_a_second_opening_decodes_nothing(dataset_folder, root):
+    _, first = watched(dataset_folder, root)
+    _, second = watched(dataset_folder, root)
+
+    assert first == [(1, 3), (2, 3), (3, 3)]
+    assert second == []
+
+
+def test_the_place_follows_the_environment_variable(dataset_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYVLA_CACHE", str(tmp_path / "elsewhere"))
+
+    cache = open_cache(dataset_folder)
+
+    assert cache.folder.parent == tmp_path / "elsewhere"
+
+
+def test_a_dataset_that_changed_gets_a_cache_of_its_own(dataset_folder, root):
+    old, _ = watched(dataset_folder, root)
+    facts = json.loads((dataset_folder / "meta/tinyvla_gym.json").read_text())
+    (dataset_folder / "meta/tinyvla_gym.json").write_text(json.dumps({**facts, "profile": "new"}))
+
+    new, decoded = watched(dataset_folder, root)
+
+    assert new.fingerprint != old.fingerprint
+    assert len(decoded) == 3
+
+
+def test_a_moved_dataset_keeps_its_cache(dataset_folder, root):
+    watched(dataset_folder, root)
+    moved = dataset_folder.rename(dataset_folder.with_name("moved"))
+
+    _, decoded = watched(moved, root)
+
+    assert decoded == []
+
+
+def cut_short(folder):
+    path = folder / "state.npy"
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def lose_a_file(folder):
+    (folder / "images_near.npy").unlink()
+
+
+def garble_a_header(folder):
+    path = folder / "action.npy"
+    path.write_bytes(b"\0" * 8 + path.read_bytes()[8:])
+
+
+def change_a_type(folder):
+    state = np.load(folder / "state.npy")
+    np.save(folder / "state.npy", state.view(np.int32))
+
+
+def take_for_another(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "fingerprint": "0" * 64}))
+
+
+def garble_the_manifest(folder):
+    (folder / "manifest.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        cut_short,
+        lose_a_file,
+        garble_a_header,
+        change_a_type,
+        take_for_another,
+        garble_the_manifest,
+    ],
+)
+def test_a_spoilt_cache_is_built_again(dataset_folder, root, spoil):
+    whole, _ = watched(dataset_folder, root)
+    state = np.array(whole.state)
+    spoil(whole.folder)
+
+    again, decoded = watched(dataset_folder, root)
+
+    assert len(decoded) == 3
+    np.testing.assert_array_equal(again.state, state)
+
+
+def test_an_interrupted_build_leaves_nothing(dataset_folder, root):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_cache(dataset_folder, cache_root=root, progress=stop)
+
+    assert list(root.iterdir()) == []
+
+
+def test_a_root_that_cannot_be_written_is_named(dataset_folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(OutputError, match="Cannot write to"):
+        open_cache(dataset_folder, cache_root=tmp_path / "file" / "caches")
+
+
+def test_a_disk_that_is_too_small_is_said_beforehand(dataset_folder, root, monkeypatch):
+    monkeypatch.setattr("tinyvla_gym.data.cache._free_bytes", lambda folder: 10)
+
+    with pytest.raises(OutputError, match="TINYVLA_CACHE"):
+        open_cache(dataset_folder, cache_root=root)
+
+    assert list(root.iterdir()) == []

@@ -1,0 +1,47 @@
+"""tinyvla-gym collect: scripted experts into a dataset."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from tinyvla_gym.cli.console import console, env_ids, progress, write_json
+from tinyvla_gym.demonstrations import Plan, collect
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.events import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collect:
+    """Record demonstrations of scripted experts as a LeRobot dataset."""
+
+    envs: tyro.conf.Positional[tuple[str, ...]]
+    """Gymnasium ids, MetaWorld tasks such as drawer-open, or a suite: mt10, mt50, demo."""
+    out: Path
+    """Folder of the dataset; new or empty."""
+    plan: tyro.conf.OmitArgPrefixes[Plan] = field(default_factory=Plan)
+    """How many, and how."""
+    resume: bool = False
+    """Go on with an interrupted collection."""
+    json: Path | None = None
+    """Also write the counts to this file."""
+
+    def run(self) -> int:
+        """Records."""
+        if not self.envs:
+            raise ConfigError("Name at least one env to collect from.")
+        ids = [name for one in self.envs for name in env_ids(one)]
+        counts = {name: [0, 0] for name in ids}
+        with progress(len(ids) * self.plan.episodes, "demonstrations") as advance:
+
+            def note(name: str, outcome: Outcome) -> None:
+                counts[name][0] += outcome.success
+                counts[name][1] += 1
+                advance(int(outcome.success), name.removeprefix("TinyVLA/"))
+
+            total = collect(ids, self.out, self.plan, resume=self.resume, on_attempt=note)
+        for name, (kept, tried) in counts.items():
+            console.print(f"{name}: {kept} demonstrations of {tried} attempts")
+        console.print(f"{total} episodes in {self.out}")
+        write_json(self.json, {"episodes": total, "attempts": counts})
+        return 0

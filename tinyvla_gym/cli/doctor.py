@@ -1,0 +1,81 @@
+"""tinyvla-gym doctor: what is installed, what is missing, and how to mend it."""
+
+import importlib.util
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from tinyvla_gym.cli.console import console, write_json
+from tinyvla_gym.errors import TinyVLAError
+
+_EXTRAS = {"torch": "tinyvla", "peft": "tinyvla", "diffusers": "tinyvla", "stable_baselines3": "rl"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Check this machine: Python, headless OpenGL, a simulator step, optional parts."""
+
+    json: Path | None = None
+    """Also write the findings to this file."""
+
+    def run(self) -> int:
+        """Checks; 0 only if everything that the base install needs works."""
+        checks: dict[str, Callable[[], str]] = {
+            "python": platform.python_version,
+            "tinyvla-gym": lambda: version("tinyvla-gym"),
+            "cores": lambda: str(os.cpu_count()),
+            "OpenGL": _check_graphics,
+            "simulator": _check_simulator,
+            "writable folder": _check_folder,
+        }
+        findings: dict[str, str] = {}
+        broken = 0
+        for name, check in checks.items():
+            try:
+                findings[name] = check()
+                console.print(f"[green]ok[/]       {name}: {findings[name]}")
+            except (TinyVLAError, OSError, ImportError) as error:
+                broken += 1
+                findings[name] = f"broken: {error}"
+                console.print(f"[red]broken[/]   {name}: {error}")
+        for module, extra in _EXTRAS.items():
+            found = importlib.util.find_spec(module) is not None
+            findings[module] = (
+                "installed" if found else f'missing: pip install "tinyvla-gym[{extra}]"'
+            )
+            console.print(
+                f"{'[green]ok[/]      ' if found else 'optional'} {module}: {findings[module]}"
+            )
+        write_json(self.json, {"broken": broken, "findings": findings})
+        return 1 if broken else 0
+
+
+def _check_graphics() -> str:
+    from tinyvla_gym.envs import graphics
+
+    graphics.make_current()
+    return graphics.backend()
+
+
+def _check_simulator() -> str:
+    import time
+
+    import gymnasium as gym
+
+    env = gym.make("TinyVLA/MetaWorld-reach-v3")
+    env.reset(seed=0)
+    began_s = time.perf_counter()
+    observation, *_ = env.step(env.action_space.sample())
+    took_ms = 1e3 * (time.perf_counter() - began_s)
+    pictures = [name for name in observation if name.startswith("image_")]
+    env.close()
+    return f"one step with {len(pictures)} pictures in {took_ms:.0f} ms"
+
+
+def _check_folder() -> str:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()):
+        return str(Path.cwd())

@@ -1,0 +1,53 @@
+"""tinyvla-gym: the entry point of every verb."""
+
+import sys
+from typing import Annotated
+
+import tyro
+
+from tinyvla_gym.cli.collect import Collect
+from tinyvla_gym.cli.console import complain
+from tinyvla_gym.cli.doctor import Doctor
+from tinyvla_gym.cli.envs import Envs
+from tinyvla_gym.cli.evaluate import Evaluate
+from tinyvla_gym.cli.rollout import Rollout
+from tinyvla_gym.cli.train import Train
+from tinyvla_gym.errors import TinyVLAError
+
+Verb = (
+    Annotated[Envs, tyro.conf.subcommand("envs")]
+    | Annotated[Rollout, tyro.conf.subcommand("rollout")]
+    | Annotated[Collect, tyro.conf.subcommand("collect")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb.
+
+    Args:
+        arguments: The command line without the program's name; the process's own when None.
+
+    Returns:
+        0 only if the verb did what was asked; 1 after an error, which is explained on stderr.
+    """
+    verb: Envs | Rollout | Collect | Train | Evaluate | Doctor = tyro.cli(
+        Verb,  # pyright: ignore[reportArgumentType]
+        prog="tinyvla-gym",
+        description="TinyVLA policies and the arms they drive.",
+        args=arguments,
+    )
+    try:
+        return verb.run()
+    except TinyVLAError as error:
+        complain(error)
+        return 1
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

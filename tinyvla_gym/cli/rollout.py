@@ -1,0 +1,78 @@
+"""tinyvla-gym rollout: play episodes and film them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from tinyvla_gym.cli.console import console, env_ids, progress, write_json
+from tinyvla_gym.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """Play episodes of one env, print how they ended, and film them if asked."""
+
+    env: tyro.conf.Positional[str]
+    """A Gymnasium id, or a MetaWorld task such as drawer-open."""
+    policy: str = "nano"
+    """expert, random, a bundled policy, a checkpoint folder, or a hub id owner/name."""
+    episodes: int = 1
+    """Episodes to play."""
+    seed: int = 1_000_000
+    """Seed of the first episode; the others follow. Evaluation seeds begin at 1,000,000."""
+    instruction: str | None = None
+    """What to tell the policy instead of the env's own sentence."""
+    execute: int | None = None
+    """Actions to play per chunk; the policy's own choice if not given."""
+    video: Path | None = None
+    """Folder for one annotated mp4 per episode."""
+    any_profile: bool = False
+    """Allow pictures drawn otherwise than those the policy was trained on."""
+    json: Path | None = None
+    """Also write the outcomes to this file."""
+
+    def run(self) -> int:
+        """Plays."""
+        import gymnasium as gym
+
+        from tinyvla_gym.evaluation.agents import make_agent, open_policy
+        from tinyvla_gym.loop import rollout
+        from tinyvla_gym.video import VideoListener
+
+        if self.episodes < 1:
+            raise ConfigError(f"--episodes must be at least 1, got {self.episodes}.")
+        ids = env_ids(self.env)
+        if len(ids) > 1:
+            raise ConfigError(f"{self.env} is a suite; evaluate plays those.")
+        policy = open_policy(self.policy)
+        env = gym.make(ids[0], **(policy.spec.env_options if policy else {}))
+        world: Any = env.unwrapped
+        agent = make_agent(self.policy, policy, env, execute=self.execute)
+        listeners = []
+        if self.video:
+            film = VideoListener(self.video, interface=world.interface, frame=world.render)
+            listeners = [film]
+        options = None if self.instruction is None else {"instruction": self.instruction}
+        outcomes = []
+        with progress(self.episodes, ids[0]) as advance:
+            for seed in range(self.seed, self.seed + self.episodes):
+                outcome = rollout(
+                    env,
+                    agent,
+                    seed=seed,
+                    options=options,
+                    listeners=listeners,
+                    any_profile=self.any_profile,
+                )
+                outcomes.append(outcome)
+                advance()
+        env.close()
+        for outcome in outcomes:
+            ended = f"solved at step {outcome.success_step}" if outcome.success else "not solved"
+            console.print(f'seed {outcome.seed}  "{outcome.instruction}"  {ended}')
+        if self.video:
+            console.print(f"films in {self.video}")
+        write_json(self.json, {"outcomes": [asdict(outcome) for outcome in outcomes]})
+        return 0

@@ -1,0 +1,81 @@
+"""tinyvla-gym train: a dataset into a checkpoint."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyvla_gym.cli.console import console, progress, write_json
+from tinyvla_gym.errors import MissingExtraError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a TinyVLA policy on a dataset; interrupt it at will and go on with --resume."""
+
+    data: Path
+    """Folder of a dataset, as collect writes it."""
+    out: Path
+    """Folder of the run; the policy will be in its checkpoint/."""
+    preset: str = "nano"
+    """nano, or tiny for the toy."""
+    steps: int | None = None
+    """Optimiser steps instead of the preset's."""
+    seed: int | None = None
+    """Training seed instead of the preset's."""
+    processes: int | None = None
+    """Processes with one core each instead of the preset's."""
+    start: str | None = None
+    """A policy to go on from: a bundled name, a folder or a hub id; fresh weights if not given."""
+    lora_rank: int | None = None
+    """Train adapters of this rank instead of the backbone's weights."""
+    name: str | None = None
+    """What reports call the policy; the preset's name if not given."""
+    resume: bool = False
+    """Go on with an interrupted run."""
+    json: Path | None = None
+    """Also write the last line of the log to this file."""
+
+    def run(self) -> int:
+        """Trains."""
+        try:
+            from tinyvla_gym.training.dataset import train_on_dataset
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("Training", "tinyvla") from error
+        from dataclasses import asdict, replace
+
+        from tinyvla_gym.training.config import preset
+        from tinyvla_gym.training.loop import Progress
+
+        given = {
+            "steps": self.steps,
+            "seed": self.seed,
+            "processes": self.processes,
+            "lora_rank": self.lora_rank,
+        }
+        config = preset(self.preset)
+        config = replace(
+            config, **{key: value for key, value in given.items() if value is not None}
+        )
+        last: list[Progress] = []
+        with progress(config.steps, "training") as advance:
+
+            def note(line: Progress) -> None:
+                done = last[-1].step if last else 0
+                last.append(line)
+                advance(
+                    line.step - done,
+                    f"loss {line.loss:.4f}, {line.samples_per_s:.0f} samples/s, "
+                    f"{100 * line.data_wait_frac:.1f} % data wait",
+                )
+
+            train_on_dataset(
+                self.data,
+                self.out,
+                config,
+                name=self.name or self.preset,
+                start=self.start,
+                resume=self.resume,
+                on_progress=note,
+            )
+        console.print(f"policy in {self.out / 'checkpoint'}")
+        write_json(self.json, asdict(last[-1]) if last else {})
+        return 0

@@ -1,0 +1,270 @@
+"""Checks that a new env or policy keeps the promises that the rest of the package relies on."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from itertools import pairwise
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils.env_checker import check_env as check_gymnasium_env
+from gymnasium.utils.env_checker import data_equivalence
+from numpy.typing import NDArray
+
+from tinyvla_gym.envs.env import UNSEEDED, ManipulationEnv
+from tinyvla_gym.errors import ActionNotFiniteError, EpisodeOverError, InstructionError
+from tinyvla_gym.interface import INSTRUCTION_LENGTH, ActionChunk, Observation
+from tinyvla_gym.policies.policy import Policy
+
+SEED = UNSEEDED[0]  # of no demonstration and of no evaluation
+
+
+def check_env(env: gym.Env, *, skip_render_check: bool = False) -> None:
+    """Asserts that an env keeps Gymnasium's promises and this package's.
+
+    It looks at the bare env, below all wrappers, and plays random actions: for simulators only.
+
+    Args:
+        env: The env to check; one with a short horizon is checked sooner.
+        skip_render_check: Leaves ``render()`` out. Always so for an env without a ``spec``,
+            one that ``gym.make`` did not make.
+
+    Raises:
+        AssertionError: Naming the first promise that was broken.
+    """
+    bare = cast(ManipulationEnv, env.unwrapped)
+    for name in ("interface", "horizon", "advance", "observe"):
+        assert hasattr(bare, name), f"the env has no {name}; subclass ManipulationEnv"
+    for check in (
+        _spaces_are_the_interfaces,
+        _observations_fit_and_are_fresh,
+        _info_is_complete,
+        _equal_seeds_give_equal_episodes,
+        _advancing_and_observing_is_stepping,
+        _a_bad_action_moves_nothing,
+        _an_episode_ends_once,
+        _a_sentence_can_be_replaced,
+        _bad_sentences_are_refused,
+    ):
+        check(bare)
+    check_gymnasium_env(bare, skip_render_check=skip_render_check or bare.spec is None)
+
+
+def check_policy(policy: Policy) -> None:
+    """Asserts that a policy does what its own spec says.
+
+    Args:
+        policy: The policy to check; it is reset.
+
+    Raises:
+        AssertionError: Naming the first promise that was broken.
+    """
+    space = policy.spec.interface.observation_space()
+    space.seed(0)
+    seen = [cast(Observation, space.sample()) for _ in range(2)]
+    for check in (_plans_fit_the_spec, _sampling_follows_the_seed, _a_batch_is_its_rows):
+        check(policy, seen)
+
+
+def _spaces_are_the_interfaces(env: ManipulationEnv) -> None:
+    for name in ("observation_space", "action_space"):
+        wanted, got = getattr(env.interface, name)(), getattr(env, name)
+        assert got == wanted, f"{name} is {got}, its interface says {wanted}"
+
+
+def _observations_fit_and_are_fresh(env: ManipulationEnv) -> None:
+    first, _ = env.reset(seed=SEED)
+    assert first in env.observation_space, "reset() returned an observation outside its space"
+    second = env.observe()
+    assert _same(first, second), "observe() right after reset() shows something else"
+    arrays = [name for name, value in first.items() if isinstance(value, np.ndarray)]
+    for name in arrays:
+        assert not np.shares_memory(first[name], second[name]), f"{name} is not a fresh array"
+        second[name][...] = 0
+    assert _same(first, env.observe()), "writing into an observation changes the env"
+    for observation, *_ in _play(env, SEED, _some_actions(env)):
+        assert observation in env.observation_space, "step() returned one outside its space"
+
+
+def _info_is_complete(env: ManipulationEnv) -> None:
+    observation, info = env.reset(seed=SEED)
+    _check_info(env, observation, info)
+    observation, _, _, _, info = env.step(_some_actions(env)[0])
+    _check_info(env, observation, info)
+
+
+def _check_info(env: ManipulationEnv, observation: Observation, info: dict[str, Any]) -> None:
+    for key in ("success", "sent_action", "seed", "instruction"):
+        assert key in info, f"info has no {key!r}"
+    sent, shape = info["sent_action"], env.action_space.shape
+    assert isinstance(info["success"], bool), f"info['success'] is {info['success']!r}, not a bool"
+    assert sent.shape == shape, f"info['sent_action'] has shape {sent.shape}, not {shape}"
+    assert sent.dtype == np.float32, f"info['sent_action'] is {sent.dtype}, not float32"
+    assert info["seed"] == SEED, f"info['seed'] is {info['seed']} after reset(seed={SEED})"
+    said = (info["instruction"], observation["instruction"])
+    assert said[0] == said[1], f"info and observation name two sentences: {said}"
+
+
+def _equal_seeds_give_equal_episodes(env: ManipulationEnv) -> None:
+    actions = _some_actions(env)
+    first, again = _play(env, SEED, actions), _play(env, SEED, actions)
+    assert _same(first, again), "two episodes with one seed differ"
+    begun = [_first_ticks(env, SEED + more, actions[0]) for more in range(5)]
+    differ = not all(_same(one, other) for one, other in pairwise(begun))
+    assert differ, "episodes with different seeds begin alike: the seed is ignored"
+    drawn = env.reset()[1]["seed"]
+    low, high = UNSEEDED
+    assert low <= drawn < high, f"reset() drew the seed {drawn}, not one from {low} to {high - 1}"
+
+
+def _advancing_and_observing_is_stepping(env: ManipulationEnv) -> None:
+    actions = _some_actions(env)
+    stepped = _play(env, SEED, actions)
+    env.reset(seed=SEED)
+    advanced = []
+    for action in actions[: len(stepped)]:
+        outcome = env.advance(action)
+        advanced.append((env.observe(), *outcome))
+    assert _same(stepped, advanced), "advance() and observe() differ from step()"
+    env.reset(seed=SEED)
+    blind = [env.advance(action) for action in actions[: len(stepped)]]
+    assert _same([tick[1:] for tick in stepped], blind), "observe() changes what advance() does"
+
+
+def _a_bad_action_moves_nothing(env: ManipulationEnv) -> None:
+    actions = _some_actions(env)[:2]
+    undisturbed = _play(env, SEED, actions)
+    disturbed = []
+    env.reset(seed=SEED)
+    for action in actions[: len(undisturbed)]:
+        for value in (np.nan, np.inf):
+            bad = action.copy()
+            bad[-1] = value
+            _must_raise(ActionNotFiniteError, lambda bad=bad: env.step(bad), f"step with {value}")
+        disturbed.append(env.step(action))
+    assert _same(undisturbed, disturbed), "an action that is not finite moved something"
+
+
+def _an_episode_ends_once(env: ManipulationEnv) -> None:
+    actions = _some_actions(env)
+    env.reset(seed=SEED)
+    terminated = truncated = False
+    for tick in range(env.horizon):
+        assert not truncated, f"truncated after {tick} ticks, its horizon is {env.horizon}"
+        _, terminated, truncated, _ = env.advance(actions[tick % len(actions)])
+        if terminated:
+            break
+    assert terminated or truncated, f"still runs after its horizon of {env.horizon} ticks"
+    _must_raise(EpisodeOverError, lambda: env.step(actions[0]), "step() after the end")
+
+
+def _a_sentence_can_be_replaced(env: ManipulationEnv) -> None:
+    own = env.reset(seed=SEED)[0]["instruction"]
+    mine = "say this and nothing else"
+    said = env.reset(seed=SEED, options={"instruction": mine})[0]["instruction"]
+    assert said == mine, f"options={{'instruction': {mine!r}}} gave {said!r}"
+    later = env.step(_some_actions(env)[0])[0]["instruction"]
+    assert later == mine, f"after a step {mine!r} became {later!r}"
+    next_time = env.reset(seed=SEED)[0]["instruction"]
+    assert next_time == own, f"{mine!r} outlived its episode"
+
+
+def _bad_sentences_are_refused(env: ManipulationEnv) -> None:
+    for sentence in ("touch the caf\u00e9", "two\nlines", "x" * (INSTRUCTION_LENGTH + 1)):
+        _must_raise(
+            InstructionError,
+            lambda sentence=sentence: env.reset(options={"instruction": sentence}),
+            f"the sentence {sentence[:20]!r}",
+        )
+
+
+def _plans_fit_the_spec(policy: Policy, seen: Sequence[Observation]) -> None:
+    spec = policy.spec
+    wanted = (spec.horizon, len(spec.interface.action))
+    before = deepcopy(seen[0])
+    policy.reset(seed=0)
+    chunk = policy.plan(seen[0])
+    assert _same(before, seen[0]), "plan() changed the observation that it was given"
+    assert chunk.shape == wanted, f"plan() returned shape {chunk.shape}, its spec says {wanted}"
+    assert chunk.dtype == np.float32, f"plan() returned {chunk.dtype}, actions are float32"
+    assert np.isfinite(chunk).all(), "plan() returned NaN or infinite actions"
+
+
+def _sampling_follows_the_seed(policy: Policy, seen: Sequence[Observation]) -> None:
+    first, again = _seeded_plan(policy, seen[0]), _seeded_plan(policy, seen[0])
+    assert np.array_equal(first, again), "plan() differs after reset(seed=0): sampling is unseeded"
+    assert not np.shares_memory(first, again), "plan() returned the same array twice"
+    policy.reset(seed=0)
+    policy.reset()
+    later = policy.plan(seen[0])
+    assert np.array_equal(first, later), "reset() without a seed touched the generator"
+
+
+def _a_batch_is_its_rows(policy: Policy, seen: Sequence[Observation]) -> None:
+    single = _seeded_plan(policy, seen[0])
+    policy.reset(seed=0)
+    batched = policy.plan_batch(seen[:1])
+    wanted = (1, *single.shape)
+    assert batched.shape == wanted, f"plan_batch() returned shape {batched.shape}, not {wanted}"
+    assert _close(batched[0], single), "plan_batch() of one observation differs from plan()"
+    shape = policy.spec.noise_shape
+    if shape is None:
+        rows = [_seeded_plan(policy, observation) for observation in seen]
+        policy.reset(seed=0)
+        together = policy.plan_batch(seen)
+    else:
+        noise = np.random.default_rng(0).standard_normal((len(seen), *shape), np.float32)
+        rows = [policy.plan_batch([o], noise=n[None])[0] for o, n in zip(seen, noise, strict=True)]
+        together = policy.plan_batch(seen, noise=noise)
+        other = policy.plan_batch(seen, noise=-noise)
+        assert not np.array_equal(together, other), "plan_batch() ignores its noise"
+    for row, plan in zip(together, rows, strict=True):
+        assert _close(row, plan), "a row of plan_batch() depends on the other rows"
+
+
+def _some_actions(env: ManipulationEnv) -> NDArray[np.float32]:
+    """A few random actions, always the same, shape (5, A)."""
+    low, high = env.action_space.low, env.action_space.high
+    return np.random.default_rng(0).uniform(low, high, (5, *low.shape)).astype(np.float32)
+
+
+def _play(env: ManipulationEnv, seed: int, actions: NDArray[np.float32]) -> list[tuple]:
+    """What ``step`` returns until the actions or the episode are over."""
+    env.reset(seed=seed)
+    played = []
+    for action in actions:
+        played.append(env.step(action))
+        if played[-1][2] or played[-1][3]:
+            break
+    return played
+
+
+def _seeded_plan(policy: Policy, observation: Observation) -> ActionChunk:
+    policy.reset(seed=0)
+    return policy.plan(observation)
+
+
+def _first_ticks(env: ManipulationEnv, seed: int, action: NDArray[np.float32]) -> list[Any]:
+    """What ``reset`` and one ``step`` tell, save the seed itself."""
+    told = [*env.reset(seed=seed), *env.step(action)]
+    for info in (told[1], told[-1]):
+        del info["seed"]
+    return told
+
+
+def _same(one: Any, other: Any) -> bool:
+    return data_equivalence(one, other, exact=True)
+
+
+def _close(one: ActionChunk, other: ActionChunk) -> bool:
+    return np.allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def _must_raise(wanted: type[Exception], act: Callable[[], object], what: str) -> None:
+    try:
+        act()
+    except wanted:
+        return
+    except Exception as error:
+        raise AssertionError(f"{what} raised {error!r} instead of {wanted.__name__}") from error
+    raise AssertionError(f"{what} did not raise {wanted.__name__}")

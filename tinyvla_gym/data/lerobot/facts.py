@@ -1,0 +1,88 @@
+"""What we know of a dataset beyond LeRobot's format: ``meta/tinyvla_gym.json``."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from tinyvla_gym.data.atomic import save_json
+from tinyvla_gym.data.lerobot import schema
+from tinyvla_gym.data.lerobot.damage import read_json, reading
+from tinyvla_gym.errors import DatasetError
+from tinyvla_gym.interface import Interface
+
+_UNITS = {
+    "images": "uint8 RGB",
+    "state and action": "the last word of each entry's name",
+    "timestamp": "s",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Facts that hold for every episode of a dataset.
+
+    Attributes:
+        interface: What the envs showed and accepted.
+        profile: Name of the render profile; empty if there is none.
+        profile_hash: Its hash; empty if there is none.
+        robot_type: LeRobot's word for the body.
+        env_ids: Gymnasium ids of the envs that were recorded, as far as known.
+    """
+
+    interface: Interface
+    profile: str
+    profile_hash: str
+    robot_type: str
+    env_ids: tuple[str, ...]
+
+    def differences(self, other: "Facts") -> list[str]:
+        """Says where ``other`` departs, save in the envs: those may join one by one."""
+        plain = [
+            f"{name}: {getattr(self, name)} against {getattr(other, name)}"
+            for name in ("profile", "profile_hash", "robot_type")
+            if getattr(self, name) != getattr(other, name)
+        ]
+        return self.interface.differences(other.interface) + plain
+
+    def joined(self, env_ids: Iterable[str]) -> "Facts":
+        """The same facts with further envs."""
+        return replace(self, env_ids=tuple(dict.fromkeys((*self.env_ids, *env_ids))))
+
+    def save(self, folder: Path) -> None:
+        """Writes the facts into a dataset's folder."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        facts: dict[str, Any] = {
+            "format_version": schema.FORMAT_VERSION,
+            **own,
+            "interface": self.interface.to_dict(),
+            "units": _UNITS,
+        }
+        save_json(folder / schema.FACTS, facts)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Facts":
+        """Reads what ``save`` wrote.
+
+        Raises:
+            DatasetError: If the file is missing, damaged, or from a later version.
+        """
+        path = folder / schema.FACTS
+        if not path.exists() and (folder / schema.INFO).exists():
+            raise DatasetError(
+                folder,
+                f"{schema.FACTS} is missing, so nobody knows its interface. It was not recorded "
+                "by tinyvla-gym, or it was copied in part.",
+            )
+        facts = read_json(path)
+        with reading(path):
+            version = facts["format_version"]
+            if version != schema.FORMAT_VERSION:
+                raise DatasetError(
+                    folder,
+                    f"its format version is {version}, and this release reads "
+                    f"{schema.FORMAT_VERSION}. Install a newer tinyvla-gym.",
+                )
+            own = {field.name: facts[field.name] for field in fields(cls)}
+            interface = Interface.from_dict(facts["interface"])
+            return cls(**{**own, "interface": interface, "env_ids": tuple(facts["env_ids"])})

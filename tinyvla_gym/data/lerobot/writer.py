@@ -1,0 +1,179 @@
+"""The writer: takes whole episodes, loses none, and makes them a dataset."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from tinyvla_gym.data.atomic import writing
+from tinyvla_gym.data.episode import Episode
+from tinyvla_gym.data.lerobot import schema
+from tinyvla_gym.data.lerobot.facts import Facts
+from tinyvla_gym.data.lerobot.merge import Progress, merge
+from tinyvla_gym.data.lerobot.staging import Shard, read_shard, stage
+from tinyvla_gym.errors import DatasetError, OutputError
+from tinyvla_gym.interface import Interface
+
+
+class DatasetWriter:
+    """Writes a LeRobot dataset; an episode that ``add`` took survives any crash.
+
+    As a context manager it finalises when the block ends well. After a crash, or an exception,
+    the episodes stay staged: open the folder again with ``resume=True`` and go on.
+
+    Episodes of several tasks may share a dataset if they share its interface.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        interface: Interface,
+        *,
+        profile: str,
+        profile_hash: str,
+        robot_type: str = "metaworld",
+        env_ids: Sequence[str] = (),
+        resume: bool = False,
+    ) -> None:
+        """Opens a folder, and makes sure that it can be written to.
+
+        Args:
+            folder: Where the dataset goes; new or empty, unless resumed.
+            interface: What the envs show and accept.
+            profile: Name of the render profile; empty if there is none.
+            profile_hash: Its hash; empty if there is none.
+            robot_type: LeRobot's word for the body.
+            env_ids: Gymnasium ids of the envs to be recorded.
+            resume: Go on with a recording that was not finalised; a new or empty folder is
+                begun as usual.
+
+        Raises:
+            OutputError: If the folder is in use, cannot be written to, or was begun otherwise.
+            ConfigError: If the format cannot hold the interface.
+        """
+        schema.features(interface)
+        self.folder = Path(folder)
+        self._facts = Facts(
+            interface=interface,
+            profile=profile,
+            profile_hash=profile_hash,
+            robot_type=robot_type,
+            env_ids=tuple(env_ids),
+        )
+        self._shards: list[Shard] = []
+        self._next = 0
+        self._final = False
+        if resume and (self.folder / schema.FACTS).exists():
+            self._go_on()
+        else:
+            self._begin()
+
+    def __len__(self) -> int:
+        """Episodes taken so far."""
+        return len(self._shards)
+
+    @property
+    def recorded(self) -> tuple[tuple[str, int], ...]:
+        """Task and seed of every episode taken so far, in order."""
+        return tuple((shard.note.task, shard.note.seed) for shard in self._shards)
+
+    def add(self, episode: Episode) -> None:
+        """Takes an episode; once this returns, it is on the disk.
+
+        Raises:
+            DatasetError: If it does not fit the interface.
+            OutputError: If it cannot be written, or the dataset is final already.
+        """
+        if self._final:
+            raise OutputError(self.folder, "the dataset is final and takes no more episodes.")
+        self._check_fit(episode)
+        path = self.folder / schema.STAGING / f"{self._next:06d}.parquet"
+        self._shards.append(stage(path, episode, self._facts.interface))
+        self._next += 1
+
+    def finalize(self, progress: Progress | None = None) -> None:
+        """Merges what was taken into a LeRobot dataset; a second call does nothing.
+
+        Args:
+            progress: Told (done, total) episodes.
+
+        Raises:
+            OutputError: If there is no episode, or no room for the merged files.
+            DatasetError: If a staged episode was damaged meanwhile.
+        """
+        if self._final:
+            return
+        if not self._shards:
+            self._leave_nothing()
+            raise OutputError(self.folder, "no episode was recorded, so nothing was kept.")
+        merge(self.folder, self._facts, self._shards, progress)
+        self._final = True
+
+    def __enter__(self) -> "DatasetWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finalize()
+
+    def _begin(self) -> None:
+        with writing(self.folder):
+            if self.folder.exists() and any(self.folder.iterdir()):
+                raise OutputError(
+                    self.folder,
+                    "the folder is not empty. Choose another one, or resume what it holds.",
+                )
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._facts.save(self.folder)  # first, so that resuming knows the folder
+            (self.folder / schema.STAGING).mkdir()
+
+    def _go_on(self) -> None:
+        if (self.folder / schema.INFO).exists():
+            raise OutputError(
+                self.folder, "it holds a finished dataset. Record into another folder."
+            )
+        begun = Facts.load(self.folder)
+        differences = begun.differences(self._facts)
+        if differences:
+            listed = "\n".join(f"  - {difference}" for difference in differences)
+            raise OutputError(self.folder, f"it was begun with other settings:\n{listed}")
+        staging = self.folder / schema.STAGING
+        with writing(staging):
+            staging.mkdir(exist_ok=True)
+            for leftover in staging.glob(".*.partial"):
+                leftover.unlink()
+        paths = sorted(staging.glob("*.parquet"), key=lambda path: int(path.stem))
+        self._shards = [read_shard(path) for path in paths]
+        self._next = int(paths[-1].stem) + 1 if paths else 0
+        self._facts = begun.joined(self._facts.env_ids)
+        self._facts.save(self.folder)
+
+    def _leave_nothing(self) -> None:
+        """Takes back what ``_begin`` made, so that the folder may be used again."""
+        with writing(self.folder):
+            shutil.rmtree(self.folder / schema.STAGING)
+            shutil.rmtree(self.folder / schema.FACTS.parent)
+
+    def _check_fit(self, episode: Episode) -> None:
+        interface = self._facts.interface
+        wanted = {
+            **{f"camera {one.name}": (one.height, one.width, 3) for one in interface.cameras},
+            "state": (len(interface.state),),
+            "action": (len(interface.action),),
+        }
+        came = {
+            **{f"camera {name}": images.shape[1:] for name, images in episode.images.items()},
+            "state": episode.state.shape[1:],
+            "action": episode.action.shape[1:],
+        }
+        if came != wanted:
+            raise DatasetError(
+                self.folder,
+                f"the episode of seed {episode.seed} does not fit its interface.\n"
+                f"Wanted {wanted},\ngot {came}.",
+            )

@@ -1,0 +1,171 @@
+"""Collects demonstrations from scripted experts into a dataset."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from tinyvla_gym.chunking import ExpertAgent
+from tinyvla_gym.data.lerobot import DatasetWriter
+from tinyvla_gym.data.recorder import Recorder
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.events import Outcome
+from tinyvla_gym.loop import rollout
+from tinyvla_gym.wrappers import ActionNoise
+
+DEMONSTRATION_SEEDS = range(100_000)
+"""Demonstrations take their seeds from here; selection and evaluation from elsewhere."""
+
+_PLAN_STREAM = 1  # keeps these draws apart from the env's and the noise's
+_LATEST_PROGRESS = 0.7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to collect per task.
+
+    Attributes:
+        episodes: Successful demonstrations to keep.
+        seed: The first episode's; the others follow, and failures are skipped.
+        horizon: Control ticks after which an attempt has failed.
+        linger: Control ticks to go on recording after the first success.
+        noise_std: Spread of the noise on motions, in the action's units; the action that is
+            kept as the label is clean. The gripper is spared.
+        noise_hold: Control ticks that one gust of noise lasts, on average.
+        noise_calm_frac: Share of the gusts that are zero.
+        noisy_frac: Share of the episodes with noise.
+        progress_frac: Of tasks that can start midway (drawers, windows), the share of episodes
+            that do, with the goal's marker hidden so that only the sentence says where to.
+        instructions: Which sentences: ``default``, ``train`` or ``heldout``.
+    """
+
+    episodes: int = 50
+    seed: int = 0
+    horizon: int = 300
+    linger: int = 10
+    noise_std: float = 0.3
+    noise_hold: float = 10.0
+    noise_calm_frac: float = 0.5
+    noisy_frac: float = 0.7
+    progress_frac: float = 0.5
+    instructions: str = "train"
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise ConfigError(f"episodes must be at least 1, got {self.episodes}.")
+        last = DEMONSTRATION_SEEDS[-1]
+        if not 0 <= self.seed <= last:
+            raise ConfigError(f"Demonstrations take seeds from 0 to {last}, got {self.seed}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain numbers and strings, for JSON."""
+        return asdict(self)
+
+
+def collect(
+    env_ids: Sequence[str],
+    out: Path,
+    plan: Plan,
+    *,
+    env_options: dict[str, Any] | None = None,
+    resume: bool = False,
+    on_attempt: Callable[[str, Outcome], None] = lambda _id, _outcome: None,
+) -> int:
+    """Records every env's expert.
+
+    Args:
+        env_ids: Gymnasium ids of this package; they must share an interface.
+        out: The dataset's folder, new or empty.
+        plan: How many, and how.
+        env_options: Keyword arguments for ``gym.make``: cameras, profile, action mode.
+        resume: Go on with an interrupted collection.
+        on_attempt: Told of every attempt, also of failed ones.
+
+    Returns:
+        The number of episodes in the dataset.
+
+    Raises:
+        ConfigError: If an env has no expert, the envs' interfaces differ, or an expert keeps
+            failing.
+        OutputError: If ``out`` is in use or cannot be written to.
+    """
+    options = {
+        "horizon": plan.horizon,
+        "linger": plan.linger,
+        "instructions": plan.instructions,
+        **(env_options or {}),
+    }
+    first: Any = gym.make(env_ids[0], **options).unwrapped
+    writer = DatasetWriter(
+        out,
+        first.interface,
+        profile=first.profile.name,
+        profile_hash=first.profile.hash,
+        env_ids=env_ids,
+        resume=resume,
+    )
+    done = list(writer.recorded)
+    with writer:
+        for env_id in env_ids:
+            env = gym.make(env_id, **options)
+            world: Any = env.unwrapped
+            differences = first.interface.differences(world.interface)
+            if differences:
+                raise ConfigError(f"{env_id} does not fit {env_ids[0]}: {'; '.join(differences)}")
+            seeds = [seed for task, seed in done if task == getattr(world, "task", "")]
+            _collect_task(env, plan, writer, seeds, lambda o, name=env_id: on_attempt(name, o))
+            env.close()
+    return len(writer)
+
+
+def _collect_task(
+    env: gym.Env,
+    plan: Plan,
+    writer: DatasetWriter,
+    recorded: Iterable[int],
+    on_attempt: Callable[[Outcome], None],
+) -> None:
+    world: Any = env.unwrapped
+    recorded = list(recorded)
+    kept, seed = len(recorded), max(recorded, default=plan.seed - 1) + 1
+    motions = len(world.interface.action) - 1
+    noisy_env = ActionNoise(
+        env,
+        std=[plan.noise_std] * motions + [0.0],
+        hold=plan.noise_hold,
+        calm_frac=plan.noise_calm_frac,
+    )
+    agent = ExpertAgent(env)
+    while kept < plan.episodes:
+        if seed - plan.seed > 20 * plan.episodes or seed not in DEMONSTRATION_SEEDS:
+            raise ConfigError(
+                f"The expert of {world.name} solved only {kept} of {seed - plan.seed} episodes: "
+                "lower the noise or raise the horizon."
+            )
+        rng = np.random.default_rng((seed, _PLAN_STREAM))
+        options = _midway(world, plan, seed, rng)
+        noisy = rng.random() < plan.noisy_frac
+        recorder = Recorder(writer, task=getattr(world, "task", ""))
+        outcome = rollout(
+            noisy_env if noisy else env,
+            agent,
+            seed=seed,
+            options=options,
+            listeners=[recorder],
+        )
+        on_attempt(outcome)
+        kept += outcome.success
+        seed += 1
+
+
+def _midway(world: Any, plan: Plan, seed: int, rng: np.random.Generator) -> dict[str, Any] | None:
+    """Reset options that start every so-manieth episode of a drawer or window midway."""
+    if not getattr(world, "can_progress", False):
+        return None
+    before, after = (int(plan.progress_frac * count) for count in (seed, seed + 1))
+    if before == after:
+        return None
+    return {"progress": float(rng.uniform(0, _LATEST_PROGRESS)), "goal_marker": False}

@@ -1,0 +1,1 @@
+"""Worlds: every env of the package, behind one observation/action interface."""

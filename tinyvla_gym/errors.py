@@ -1,0 +1,95 @@
+"""Every error this package raises on purpose."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class TinyVLAError(Exception):
+    """Base of the package's errors; catch this to catch them all."""
+
+
+class UnknownNameError(TinyVLAError, ValueError):
+    """A task, camera, profile, policy or other name that does not exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        close = get_close_matches(name, known, n=1, cutoff=0.4)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"There is no {kind} {name!r}.{guess}\nKnown: {', '.join(known)}.")
+
+
+class InstructionError(TinyVLAError, ValueError):
+    """A sentence that the interface cannot carry."""
+
+
+class ActionNotFiniteError(TinyVLAError, ValueError):
+    """An action with NaN or infinity; nothing has moved."""
+
+    def __init__(self, names: Sequence[str], values: Sequence[float]) -> None:
+        bad = [f"{name}={value}" for name, value in zip(names, values, strict=True)]
+        super().__init__(f"The action is not finite, so nothing was moved: {', '.join(bad)}.")
+
+
+class EpisodeOverError(TinyVLAError, RuntimeError):
+    """A step without a running episode."""
+
+    def __init__(self, env: str) -> None:
+        super().__init__(f"{env} has no running episode: call reset() before step().")
+
+
+class InterfaceMismatchError(TinyVLAError, ValueError):
+    """A policy and an env disagree about the observation/action interface."""
+
+    def __init__(self, policy: str, env: str, differences: Sequence[str]) -> None:
+        listed = "\n".join(f"  - {difference}" for difference in differences)
+        super().__init__(
+            f"{policy} cannot drive {env}:\n{listed}\n"
+            "Make the env with gym.make(id, **policy.spec.env_options), or load another policy."
+        )
+
+
+class ChunkLengthError(TinyVLAError, ValueError):
+    """More actions were asked of a chunk than it holds."""
+
+    def __init__(self, execute: int, horizon: int) -> None:
+        super().__init__(
+            f"execute={execute} does not fit a chunk of {horizon} actions: "
+            f"choose 1 <= execute <= {horizon}."
+        )
+
+
+class ConfigError(TinyVLAError, ValueError):
+    """Settings that contradict each other or the machine."""
+
+
+class DatasetError(TinyVLAError, ValueError):
+    """A dataset that is not one, is cut short, or does not fit."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__(f"The dataset {path} cannot be used: {problem}")
+
+
+class CheckpointError(TinyVLAError, ValueError):
+    """A checkpoint that is not one, is cut short, or does not fit."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__(f"The checkpoint {path} cannot be used: {problem}")
+
+
+class OutputError(TinyVLAError, OSError):
+    """A place that cannot be written to."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__(f"Cannot write to {path}: {problem}")
+
+
+class GraphicsError(TinyVLAError, RuntimeError):
+    """No headless OpenGL on this machine."""
+
+
+class MissingExtraError(TinyVLAError, ImportError):
+    """A part of the package whose optional dependency is not installed."""
+
+    def __init__(self, part: str, extra: str) -> None:
+        super().__init__(f'{part} needs an optional part; run: pip install "tinyvla-gym[{extra}]"')

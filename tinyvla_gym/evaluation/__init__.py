@@ -1,0 +1,1 @@
+"""Success rates that can be believed: seeds, protocol and interval beside every number."""

@@ -1,0 +1,81 @@
+"""From the name of a policy to an agent for an env, and how long its plans take."""
+
+import time
+from collections.abc import Sequence
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvla_gym.chunking import Agent, ExpertAgent, RecedingHorizon
+from tinyvla_gym.interface import ActionChunk, Observation
+from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.policy import Policy, PolicySpec
+from tinyvla_gym.policies.simple import RandomPolicy
+
+SCRIPTED = ("expert", "random")
+"""Names that need no checkpoint."""
+
+
+class TimedPolicy:
+    """Another policy, with a stopwatch; what it plans does not change."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.plans_ms: list[float] = []
+        self._policy = policy
+
+    @property
+    def spec(self) -> PolicySpec:
+        """The other policy's."""
+        return self._policy.spec
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Resets the other policy."""
+        self._policy.reset(seed=seed)
+
+    def plan(self, observation: Observation) -> ActionChunk:
+        """Plans, timed."""
+        return self.plan_batch([observation])[0]
+
+    def plan_batch(
+        self, observations: Sequence[Observation], *, noise: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Plans, timed: each call counts once, divided by its batch."""
+        began_s = time.perf_counter()
+        chunks = self._policy.plan_batch(observations, noise=noise)
+        self.plans_ms.append((time.perf_counter() - began_s) * 1e3 / len(observations))
+        return chunks
+
+
+def open_policy(name: str) -> TimedPolicy | None:
+    """Loads what a name stands for, with a stopwatch; None for ``expert`` and ``random``.
+
+    Raises:
+        TinyVLAError: If it cannot be loaded; see ``load_policy``.
+    """
+    return None if name in SCRIPTED else TimedPolicy(load_policy(name))
+
+
+def make_agent(
+    name: str,
+    policy: Policy | None,
+    env: gym.Env,
+    *,
+    execute: int | None = None,
+    pad_to: int | None = None,
+) -> Agent:
+    """Builds the agent that plays an env.
+
+    Args:
+        name: ``expert``, ``random``, or the name of ``policy``.
+        policy: What ``open_policy`` gave.
+        env: One of the envs that will be played.
+        execute: Actions per chunk; the policy's own choice when None.
+        pad_to: See ``PlanningAgent``.
+    """
+    if name == "expert":
+        return ExpertAgent(env)
+    if policy is None:
+        interface = env.unwrapped.interface  # pyright: ignore[reportAttributeAccessIssue]
+        return RecedingHorizon(RandomPolicy(interface), pad_to=pad_to)
+    return RecedingHorizon(policy, execute=execute, pad_to=pad_to)

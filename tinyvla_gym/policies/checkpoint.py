@@ -1,0 +1,96 @@
+"""Checkpoint folders: ``config.json`` says everything, ``model.safetensors`` holds the weights.
+
+Nothing is guessed from a folder's name, nothing is unpickled, and a folder is complete or absent.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tinyvla_gym.errors import CheckpointError, MissingExtraError, OutputError
+
+FORMAT_VERSION = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Reads a checkpoint's ``config.json``.
+
+    Raises:
+        CheckpointError: If it is missing, cut short, or of a later format.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise CheckpointError(folder, f"it has no {CONFIG}.")
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:
+        raise CheckpointError(folder, f"{CONFIG} is damaged: {error}") from error
+    version = config.get("format_version") if isinstance(config, dict) else None
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise CheckpointError(
+            folder, f"format version {version} is not one of 1 to {FORMAT_VERSION}; update us."
+        )
+    return config
+
+
+def read_folder(folder: Path, *, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Reads a checkpoint.
+
+    Args:
+        folder: What ``write_folder`` wrote.
+        kind: The kind of policy that is wanted.
+
+    Returns:
+        The config, and the weights as torch tensors by name.
+
+    Raises:
+        CheckpointError: If a file is missing or cut short, or the kind is another.
+    """
+    config = read_config(folder)
+    if config.get("kind") != kind:
+        raise CheckpointError(folder, f"it holds a {config.get('kind')!r} policy, not {kind!r}.")
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise MissingExtraError("Reading a checkpoint", "tinyvla") from error
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise CheckpointError(folder, f"it has no {WEIGHTS}.")
+    try:
+        return config, load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(folder, f"{WEIGHTS} is damaged or cut short: {error}") from error
+
+
+def write_folder(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
+    """Writes a checkpoint beside its place and moves it there when it is whole.
+
+    Args:
+        folder: Where to; an older checkpoint there is replaced.
+        config: For ``config.json``; the format version is added.
+        weights: Torch tensors by name.
+
+    Raises:
+        OutputError: If the place cannot be written, or holds something else.
+    """
+    from safetensors.torch import save_file
+
+    if folder.exists() and not (folder / CONFIG).is_file() and any(folder.iterdir()):
+        raise OutputError(folder, "it exists and is not a checkpoint; choose another place.")
+    fresh = folder.with_name(f".{folder.name}.new-{os.getpid()}")
+    try:
+        fresh.mkdir(parents=True)
+        text = json.dumps({"format_version": FORMAT_VERSION, **config}, indent=2)
+        (fresh / CONFIG).write_text(text + "\n")
+        save_file(dict(weights), fresh / WEIGHTS)
+        if folder.exists():
+            shutil.rmtree(folder)
+        fresh.rename(folder)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise OutputError(folder, str(error)) from error

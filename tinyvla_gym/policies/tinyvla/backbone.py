@@ -1,0 +1,49 @@
+"""What a backbone is: pictures and a sentence in, token features and their mask out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """What a backbone understood.
+
+    Attributes:
+        features: Shape (B, T, C).
+        mask: False where a token is padding, shape (B, T).
+    """
+
+    features: Tensor
+    mask: Tensor
+
+    def pooled(self) -> Tensor:
+        """Mean over the tokens that count, shape (B, C).
+
+        The released code averages over padding too, so that a sentence's neighbours in the
+        batch change what it means.
+        """
+        weights = self.mask.to(self.features.dtype)[..., None]  # (B, T, 1)
+        return (self.features * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+class Backbone(Protocol):
+    """A vision-language model as the policy sees it; a ``torch.nn.Module``."""
+
+    width: int
+    """C, features per token."""
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Turns sentences into integers, one row each; padding is the backbone's business."""
+        ...
+
+    def __call__(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
+        """Looks and reads.
+
+        Args:
+            images: One tensor per camera, in the interface's order, uint8, (B, H, W, 3).
+            words: What ``tokenize`` gave, first dimension B.
+        """
+        ...

@@ -1,0 +1,87 @@
+"""The numbers that define a TinyVLA model, and how to build it from them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from tinyvla_gym.errors import ConfigError, UnknownNameError
+from tinyvla_gym.interface import Interface
+from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
+from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.model import TinyVLA
+from tinyvla_gym.policies.tinyvla.nano import NanoBackbone
+
+BACKBONES = {"nano": NanoBackbone}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyVLAConfig:
+    """One model; saved in the checkpoint's ``config.json``."""
+
+    backbone: str = "nano"
+    """Which backbone; ``nano`` has no pretrained VLM."""
+    backbone_options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the backbone."""
+    horizon: int = 16
+    """Actions in one chunk, K; a multiple of 4."""
+    execute: int = 8
+    """Actions to play before planning again."""
+    widths: tuple[int, int, int] = (64, 96, 160)
+    """Channels of the U-Net's levels; (256, 512, 1024) in the released code."""
+    step_size: int = 64
+    """Width of the noise level's embedding; 256 in the released code."""
+    kernel: int = 5
+    """Width of the U-Net's convolutions [actions]."""
+    groups: int = 8
+    """Groups of the U-Net's norms."""
+    fusion_layers: int = 3
+    """Linear layers that join features and state; 1 in the released code, 3 in the paper."""
+    train_steps: int = 100
+    """Noise levels in training."""
+    sample_steps: int = 10
+    """DDIM steps of one plan."""
+
+    def __post_init__(self) -> None:
+        if self.backbone not in BACKBONES:
+            raise UnknownNameError("backbone", self.backbone, BACKBONES)
+        if self.horizon % 4 or self.horizon < 4:
+            raise ConfigError(
+                f"horizon={self.horizon} must be a multiple of 4: the U-Net halves it twice."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain lists, numbers and strings, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "TinyVLAConfig":
+        """Reads what ``to_dict`` wrote.
+
+        Raises:
+            ConfigError: If a key is missing or unknown.
+        """
+        wanted = {entry.name for entry in fields(cls)}
+        if set(facts) != wanted:
+            raise ConfigError(
+                "The model's config does not fit this version; "
+                f"missing: {', '.join(sorted(wanted - set(facts))) or 'none'}; "
+                f"unknown: {', '.join(sorted(set(facts) - wanted)) or 'none'}."
+            )
+        return cls(**{**facts, "widths": tuple(facts["widths"])})
+
+
+def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
+    """Builds the model for an interface, with fresh weights from torch's generator."""
+    backbone = BACKBONES[config.backbone](len(interface.cameras), **config.backbone_options)
+    denoiser = ConditionalUnet1D(
+        len(interface.action),
+        backbone.width,
+        widths=config.widths,
+        step_size=config.step_size,
+        kernel=config.kernel,
+        groups=config.groups,
+    )
+    head = DiffusionHead(denoiser, train_steps=config.train_steps, sample_steps=config.sample_steps)
+    return TinyVLA(
+        backbone, head, state_size=len(interface.state), fusion_layers=config.fusion_layers
+    )

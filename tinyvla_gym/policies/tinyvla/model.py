@@ -1,0 +1,84 @@
+"""TinyVLA: a compact vision-language backbone and a diffusion head on action chunks.
+
+    pictures, sentence -> backbone -> token features -> masked mean -> LayerNorm
+                                                                         |  state
+                                               condition <- fusion <-----+
+                       noise -> U-Net over the chunk, ten DDIM steps -> actions
+
+Shapes: B batch, K actions in a chunk, A action entries, S state entries, C backbone features.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """A batch as the model reads it.
+
+    Attributes:
+        images: One tensor per camera, uint8, (B, H, W, 3).
+        words: What the backbone's ``tokenize`` gave, first dimension B.
+        state: Normalised, (B, S).
+    """
+
+    images: Sequence[Tensor]
+    words: Tensor
+    state: Tensor
+
+
+class TinyVLA(nn.Module):
+    """The whole model. ``encode`` once, ``sample`` as often as wanted."""
+
+    def __init__(
+        self, backbone: nn.Module, head: DiffusionHead, *, state_size: int, fusion_layers: int
+    ) -> None:
+        """Joins the parts.
+
+        Args:
+            backbone: A ``Backbone``.
+            head: A head whose condition is as wide as the backbone's tokens.
+            state_size: S.
+            fusion_layers: Linear layers that join features and state: 1 as in the released
+                code, 3 as in the paper.
+        """
+        super().__init__()
+        width = int(backbone.width)  # pyright: ignore[reportArgumentType]
+        self.backbone = backbone
+        self.norm = nn.LayerNorm(width)
+        layers: list[nn.Module] = [nn.Linear(width + state_size, width)]
+        for _ in range(fusion_layers - 1):
+            layers += [nn.GELU(), nn.Linear(width, width)]
+        self.fusion = nn.Sequential(*layers)
+        self.head = head
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Turns sentences into the backbone's integers, one row each."""
+        return self.backbone.tokenize(sentences)  # pyright: ignore[reportCallIssue]
+
+    def encode(self, inputs: Inputs) -> Tensor:
+        """Looks, reads and feels; returns the head's condition, shape (B, C)."""
+        features = self.norm(self.backbone(inputs.images, inputs.words).pooled())
+        return self.fusion(torch.cat([features, inputs.state], dim=-1))
+
+    def loss(
+        self,
+        inputs: Inputs,
+        actions: Tensor,
+        is_pad: Tensor,
+        *,
+        draws: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The head's loss for normalised chunks (B, K, A); see ``DiffusionHead.loss``."""
+        condition = self.encode(inputs)
+        return self.head.loss(condition, actions, is_pad, draws=draws, generator=generator)
+
+    def sample(self, condition: Tensor, noise: Tensor) -> Tensor:
+        """Turns noise (B, K, A) into normalised chunks in [-1, 1], given ``encode``'s result."""
+        return self.head.sample(condition, noise)

@@ -1,0 +1,150 @@
+"""The nano backbone: small enough to train from scratch on a laptop's CPU.
+
+No pretrained part. Each camera has a convolutional tower whose blocks are scaled and shifted
+by the sentence (FiLM, Perez et al., arXiv 1709.07871). It says *where* things are by spatial
+soft-arg-max over a map at a quarter of the picture's resolution (Finn et al., arXiv
+1509.06113), and *what* there is by the mean of a coarser map.
+
+Shapes: B batch, C channels, H and W picture size, P points per camera.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tinyvla_gym.policies.tinyvla import text
+from tinyvla_gym.policies.tinyvla.backbone import Tokens
+
+
+class NanoBackbone(nn.Module):
+    """One token per camera and one for the sentence."""
+
+    def __init__(
+        self,
+        cameras: int,
+        *,
+        width: int = 256,
+        channels: tuple[int, int, int] = (32, 64, 96),
+        points: int = 32,
+        text_width: int = 128,
+    ) -> None:
+        """Builds the backbone.
+
+        Args:
+            cameras: Number of cameras.
+            width: Features per token, C.
+            channels: Of the maps at a quarter, an eighth and a sixteenth of the resolution.
+            points: Points that each camera's tower looks for, P.
+            text_width: Features of the sentence.
+        """
+        super().__init__()
+        self.width = width
+        self.text = text.SentenceEncoder(text_width)
+        self.towers = nn.ModuleList(
+            CameraTower(channels, points, text_width) for _ in range(cameras)
+        )
+        seen = 3 * points + channels[-1]
+        self.see = nn.ModuleList(
+            nn.Sequential(nn.Linear(seen + text_width, width), nn.GELU(), nn.Linear(width, width))
+            for _ in range(cameras)
+        )
+        self.read = nn.Linear(text_width, width)
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Hashes the sentences' words; shape (B, words, pieces)."""
+        return text.tokenize(sentences)
+
+    def forward(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
+        """Looks and reads; see ``Backbone``."""
+        sentence = self.text(words)  # (B, C_text)
+        tokens = [self.read(sentence)]
+        for tower, see, image in zip(self.towers, self.see, images, strict=True):
+            picture = image.permute(0, 3, 1, 2).float() / 127.5 - 1.0  # (B, 3, H, W)
+            tokens.append(see(torch.cat([tower(picture, sentence), sentence], dim=-1)))
+        features = torch.stack(tokens, dim=1)  # (B, T, C)
+        mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
+        return Tokens(features=features, mask=mask)
+
+
+class CameraTower(nn.Module):
+    """One picture, read with the sentence in mind: P points and a summary.
+
+    Three maps, at a quarter, an eighth and a sixteenth of the picture's size; the coarse ones
+    tell the fine one what is around each place.
+    """
+
+    def __init__(self, channels: tuple[int, int, int], points: int, text_width: int) -> None:
+        super().__init__()
+        fine, middle, coarse = channels
+        self.stem = nn.Conv2d(3, fine, 8, stride=4, padding=2)
+        self.stem_norm = nn.GroupNorm(8, fine)
+        self.fine = FilmBlock(fine, text_width, convolutions=1)
+        self.to_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        self.middle = FilmBlock(middle, text_width, convolutions=2)
+        self.to_coarse = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
+        self.coarse = FilmBlock(coarse, text_width, convolutions=2)
+        self.lift_coarse = nn.Conv2d(coarse, middle, 1)
+        self.lift_middle = nn.Conv2d(middle, fine, 1)
+        self.merge = nn.Conv2d(fine, fine, 1)
+        self.points = nn.Conv2d(fine, points, 1)
+
+    def forward(self, picture: Tensor, sentence: Tensor) -> Tensor:
+        """Maps (B, 3, H, W) and (B, C_text) to (B, 3 P + C_coarse)."""
+        fine = self.fine(F.silu(self.stem_norm(self.stem(picture))), sentence)  # (B, C, H/4, W/4)
+        middle = self.middle(self.to_middle(fine), sentence)  # (B, C, H/8, W/8)
+        coarse = self.coarse(self.to_coarse(middle), sentence)  # (B, C, H/16, W/16)
+        middle = middle + _grown(self.lift_coarse(coarse), middle)
+        fine = fine + _grown(self.lift_middle(middle), fine)
+        maps = self.points(F.silu(self.merge(fine)))  # (B, P, H/4, W/4)
+        return torch.cat([soft_arg_max(maps.contiguous()), coarse.mean((-2, -1))], dim=-1)
+
+
+def _grown(small: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(small, size=like.shape[-2:], mode="nearest")
+
+
+class FilmBlock(nn.Module):
+    """A residual block that the sentence scales and shifts; it starts as plain convolution."""
+
+    def __init__(self, channels: int, text_width: int, *, convolutions: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(convolutions)
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(8, channels) for _ in range(convolutions))
+        self.film = nn.Linear(text_width, 2 * channels)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+
+    def forward(self, x: Tensor, sentence: Tensor) -> Tensor:
+        """Maps (B, C, H, W) and (B, C_text) to (B, C, H, W)."""
+        scale, shift = self.film(sentence)[..., None, None].chunk(2, dim=1)  # (B, C, 1, 1) each
+        y = x
+        for place, (convolution, norm) in enumerate(
+            zip(self.convolutions, self.norms, strict=True)
+        ):
+            y = norm(convolution(F.silu(y) if place else y))
+        return F.silu(x + y * (1 + scale) + shift)
+
+
+def soft_arg_max(maps: Tensor) -> Tensor:
+    """Where each map is large, and how large.
+
+    Args:
+        maps: Shape (B, P, H, W).
+
+    Returns:
+        Column and row of the centre of mass of each map's softmax, from -1 to 1, and the mean of
+        the map under it, shape (B, 3 P).
+    """
+    height, width = maps.shape[-2:]
+    logits = maps.flatten(2)  # (B, P, H W)
+    weights = logits.softmax(-1)
+    rows = torch.linspace(-1, 1, height, device=maps.device)
+    columns = torch.linspace(-1, 1, width, device=maps.device)
+    grid = torch.stack([columns.repeat(height), rows.repeat_interleave(width)], dim=-1)  # (H W, 2)
+    places = weights @ grid  # (B, P, 2)
+    strength = (weights * logits).sum(-1, keepdim=True)  # (B, P, 1)
+    return torch.cat([places, strength], dim=-1).flatten(1)

@@ -1,0 +1,204 @@
+"""From a cache of frames to augmented batches, each a function of (seed, step) alone.
+
+Nothing has to be remembered for a resumed run to see the batches that it would have seen.
+
+Shapes: B batch, K actions in a chunk, A action entries, H and W picture size.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tinyvla_gym.data.windows import chunk_indices
+from tinyvla_gym.policies.normalize import Normalizer
+from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
+from tinyvla_gym.training.config import TrainConfig
+
+
+class Frames(Protocol):
+    """What training reads: ``data.cache.Cache`` is one."""
+
+    @property
+    def images(self) -> Mapping[str, NDArray[np.uint8]]:
+        """Camera -> pictures, (frames, H, W, 3)."""
+        ...
+
+    @property
+    def state(self) -> NDArray[np.float32]:
+        """Shape (frames, S)."""
+        ...
+
+    @property
+    def action(self) -> NDArray[np.float32]:
+        """The clean labels, (frames, A)."""
+        ...
+
+    @property
+    def episode_of(self) -> NDArray[np.int64]:
+        """Which episode each frame belongs to, (frames,)."""
+        ...
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """First frame of each episode, (episodes,)."""
+        ...
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """One past the last frame of each episode, (episodes,)."""
+        ...
+
+    @property
+    def instructions(self) -> Sequence[str]:
+        """What each episode was told."""
+        ...
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """Each episode's task; empty where unknown."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What one optimiser step learns from.
+
+    Attributes:
+        inputs: What the model sees.
+        actions: Normalised chunks, (B, K, A).
+        is_pad: True outside the episode, (B, K).
+    """
+
+    inputs: Inputs
+    actions: Tensor
+    is_pad: Tensor
+
+
+class Batches:
+    """The batches of a run, by step."""
+
+    def __init__(
+        self,
+        frames: Frames,
+        cameras: Sequence[str],
+        normalizer: Normalizer,
+        model: TinyVLA,
+        config: TrainConfig,
+    ) -> None:
+        """Prepares what all batches share.
+
+        Args:
+            frames: The data.
+            cameras: Which cameras, in the interface's order.
+            normalizer: The data's statistics.
+            model: Only its ``tokenize`` is used.
+            config: Batch size, augmentation, seed.
+        """
+        self._frames = frames
+        self._cameras = tuple(cameras)
+        self._config = config
+        self._state = normalizer.state(np.asarray(frames.state))
+        self._action = normalizer.action(np.asarray(frames.action))
+        sentences = sorted(set(frames.instructions))
+        self._words = model.tokenize(sentences)
+        self._choices = _sentence_choices(frames, sentences, shuffle=config.shuffle_sentences)
+        self._epoch = -1
+        self._order = np.empty(0, np.int64)
+
+    def at(self, step: int, *, part: int = 0, parts: int = 1) -> Batch:
+        """Returns the batch of a step, or one of several equal parts of it.
+
+        Args:
+            step: Counted from 0.
+            part: Which part, from 0.
+            parts: How many.
+        """
+        config = self._config
+        rng = np.random.default_rng([config.seed, 1, step, part])
+        frames = self._indices(step)[part::parts]
+        episodes = self._frames.episode_of[frames]
+        where, is_pad = chunk_indices(
+            frames,
+            self._frames.starts[episodes],
+            self._frames.ends[episodes],
+            config.model.horizon,
+            config.chunk_offset,
+        )
+        words = [rng.choice(self._choices[episode]) for episode in episodes]
+        images = [
+            augment(self._frames.images[camera][frames], rng, config.shift_px, config.jitter)
+            for camera in self._cameras
+        ]
+        return Batch(
+            inputs=Inputs(
+                images=[torch.from_numpy(image) for image in images],
+                words=self._words[words],
+                state=torch.from_numpy(self._state[frames]),
+            ),
+            actions=torch.from_numpy(self._action[where]),
+            is_pad=torch.from_numpy(is_pad),
+        )
+
+    def _indices(self, step: int) -> NDArray[np.int64]:
+        """Frames of a step: every epoch is a fresh shuffle, cut into batches."""
+        total, size = len(self._frames.state), min(self._config.batch_size, len(self._frames.state))
+        per_epoch = total // size
+        epoch, place = divmod(step, per_epoch)
+        if epoch != self._epoch:
+            self._order = np.random.default_rng([self._config.seed, 0, epoch]).permutation(total)
+            self._epoch = epoch
+        return np.sort(self._order[place * size : (place + 1) * size])
+
+
+def _sentence_choices(
+    frames: Frames, sentences: Sequence[str], *, shuffle: bool
+) -> list[NDArray[np.int64]]:
+    """For each episode, the rows of ``sentences`` that may stand for its own."""
+    row = {sentence: index for index, sentence in enumerate(sentences)}
+    by_task: dict[str, set[int]] = defaultdict(set)
+    for task, sentence in zip(frames.tasks, frames.instructions, strict=True):
+        by_task[task].add(row[sentence])
+    return [
+        np.array(sorted(by_task[task]) if shuffle and task else [row[sentence]])
+        for task, sentence in zip(frames.tasks, frames.instructions, strict=True)
+    ]
+
+
+def augment(
+    pictures: NDArray[np.uint8], rng: np.random.Generator, shift_px: int, jitter: float
+) -> NDArray[np.uint8]:
+    """Shifts each picture, and changes its brightness and contrast a little.
+
+    Args:
+        pictures: Shape (B, H, W, 3).
+        rng: Draws.
+        shift_px: Largest shift along each axis; edges are repeated [px].
+        jitter: Largest relative change of brightness and of contrast.
+    """
+    count, height, width, _ = pictures.shape
+    if shift_px:
+        border = (shift_px, shift_px)
+        wide = np.pad(pictures, ((0, 0), border, border, (0, 0)), mode="edge")
+        down, right = rng.integers(0, 2 * shift_px + 1, (2, count))
+        pictures = np.stack(
+            [
+                picture[d : d + height, r : r + width]
+                for picture, d, r in zip(wide, down, right, strict=True)
+            ]
+        )
+    if jitter:
+        gain, contrast = rng.uniform(1 - jitter, 1 + jitter, (2, count)).astype(np.float32)
+        # One look-up table per picture: what every grey level becomes.
+        levels = np.arange(256, dtype=np.float32) * gain[:, None]  # (B, 256)
+        levels = (levels - 128) * contrast[:, None] + 128
+        tables = np.clip(levels, 0, 255).astype(np.uint8)
+        pictures = np.stack(
+            [table[picture] for table, picture in zip(tables, pictures, strict=True)]
+        )
+    return pictures

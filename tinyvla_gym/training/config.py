@@ -1,0 +1,109 @@
+"""Every number that a training run depends on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from tinyvla_gym.errors import ConfigError, UnknownNameError
+from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run; written beside the weights as ``train.json``."""
+
+    model: TinyVLAConfig = field(default_factory=TinyVLAConfig)
+    """What is trained."""
+    steps: int = 10_000
+    """Optimiser steps."""
+    warmup_steps: int = 300
+    """Steps over which the learning rate climbs from 0 to ``learning_rate``."""
+    batch_size: int = 64
+    """Frames per step."""
+    draws: int = 2
+    """Noise draws per encoded frame; the encoder is what costs."""
+    learning_rate: float = 1e-3
+    """Peak rate; it falls to 0 along a cosine."""
+    weight_decay: float = 1e-4
+    """AdamW's."""
+    clip_norm: float = 1.0
+    """Gradients longer than this are shortened to it."""
+    ema_decay: float = 0.999
+    """Decay of the averaged weights, which are the ones that are kept."""
+    lora_rank: int = 0
+    """Trains adapters of this rank instead of the backbone's own weights; 0 trains everything."""
+    lora_alpha: float = 32.0
+    """The adapters' scale is ``lora_alpha / lora_rank``."""
+    chunk_offset: int = 0
+    """First action of a chunk, relative to the frame [ticks]; may be negative."""
+    shift_px: int = 3
+    """Random crop: pictures are padded by this much and cut back at a random place [px]."""
+    jitter: float = 0.1
+    """Largest relative change of brightness and of contrast."""
+    shuffle_sentences: bool = True
+    """Draws each sample's sentence from all that the dataset pairs with its task."""
+    seed: int = 0
+    """Seeds initialisation, order, augmentation and diffusion noise."""
+    processes: int = 1
+    """Processes that share each batch, one torch thread each."""
+    log_every: int = 50
+    """Steps per line of the log."""
+    save_every: int = 500
+    """Steps between resumable states."""
+
+    def __post_init__(self) -> None:
+        if self.warmup_steps >= self.steps:
+            raise ConfigError(
+                f"warmup_steps={self.warmup_steps} must be below steps={self.steps}: "
+                "the learning rate would never reach its peak."
+            )
+        for name in ("batch_size", "draws", "processes", "log_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain lists, numbers and strings, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "TrainConfig":
+        """Reads what ``to_dict`` wrote.
+
+        Raises:
+            ConfigError: If a key is unknown.
+        """
+        unknown = set(facts) - {entry.name for entry in fields(cls)}
+        if unknown:
+            raise ConfigError(f"Unknown training settings: {', '.join(sorted(unknown))}.")
+        return cls(**{**facts, "model": TinyVLAConfig.from_dict(facts["model"])})
+
+
+PRESETS = {
+    "nano": TrainConfig(),
+    "tiny": TrainConfig(  # seconds on Reach, for tests and lessons
+        model=TinyVLAConfig(
+            backbone_options={"width": 64, "channels": (8, 16, 16), "points": 8, "text_width": 32},
+            horizon=8,
+            execute=4,
+            widths=(16, 32, 32),
+            step_size=16,
+        ),
+        steps=1_500,
+        warmup_steps=50,
+        batch_size=32,
+        shift_px=1,
+    ),
+}
+
+
+def preset(name: str) -> TrainConfig:
+    """Looks a preset up.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    return PRESETS[name]

@@ -1,0 +1,103 @@
+"""Training on a recorded dataset, as the command line does it."""
+
+import platform
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from tinyvla_gym.data.cache import open_cache
+from tinyvla_gym.data.lerobot import Dataset
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.policy import PolicySpec, check_fit
+from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+from tinyvla_gym.training.config import TrainConfig
+from tinyvla_gym.training.loop import Progress, train
+
+
+def train_on_dataset(
+    data: Path,
+    run: Path,
+    config: TrainConfig,
+    *,
+    name: str,
+    start: str | None = None,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> TinyVLAPolicy:
+    """Trains a policy for a dataset's interface and render profile.
+
+    Args:
+        data: A dataset's folder.
+        run: Folder of the run; see ``train``.
+        config: The settings.
+        name: What messages and reports call the policy.
+        start: A policy to go on from, as ``load_policy`` takes it; fresh weights when None.
+        resume: Go on with an interrupted run.
+        on_progress: Told of every line of the log.
+
+    Returns:
+        The policy, also saved as ``run/checkpoint``.
+
+    Raises:
+        DatasetError: If the dataset is damaged or cut short.
+        OutputError: If the run's folder is in use or cannot be written to.
+    """
+    dataset = Dataset(data)
+    frames = open_cache(data)
+    interface = dataset.interface
+    begin = None if start is None else _open_start(start, dataset)
+    if begin is not None:
+        config = replace(config, model=begin.config)
+    spec = PolicySpec(
+        name=name,
+        interface=interface,
+        profile=dataset.profile,
+        horizon=config.model.horizon,
+        execute=config.model.execute,
+        env_options={
+            "cameras": {camera.name: [camera.height, camera.width] for camera in interface.cameras},
+            "profile": dataset.profile,
+            "action_mode": interface.action_mode,
+        },
+        noise_shape=(config.model.horizon, len(interface.action)),
+    )
+    facts = {
+        "start": start,
+        "data": {
+            "fingerprint": dataset.fingerprint(),
+            "episodes": len(dataset),
+            "frames": len(frames.state),
+            "tasks": sorted(set(frames.tasks)),
+        },
+        "train": config.to_dict(),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("tinyvla-gym", "torch", "diffusers")},
+        },
+    }
+    return train(
+        frames,
+        spec,
+        config,
+        run,
+        start=begin,
+        facts=facts,
+        resume=resume,
+        on_progress=on_progress,
+    )
+
+
+def _open_start(start: str, dataset: Dataset) -> TinyVLAPolicy:
+    policy = load_policy(start)
+    if not isinstance(policy, TinyVLAPolicy):
+        raise ConfigError(f"{start} is no TinyVLA policy; training cannot go on from it.")
+    check_fit(
+        policy.spec,
+        dataset.interface,
+        dataset.profile,
+        policy_name=start,
+        env_name=f"dataset {dataset.folder}",
+    )
+    return policy

@@ -1,0 +1,270 @@
+"""Training: batches in, a checkpoint out. Resuming is the same code path."""
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from tinyvla_gym.errors import ConfigError, OutputError
+from tinyvla_gym.policies.normalize import Normalizer
+from tinyvla_gym.policies.policy import PolicySpec
+from tinyvla_gym.policies.tinyvla.config import build
+from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
+from tinyvla_gym.policies.tinyvla.model import TinyVLA
+from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+from tinyvla_gym.training.batches import Batches, Frames
+from tinyvla_gym.training.config import TrainConfig
+from tinyvla_gym.training.ema import Ema
+from tinyvla_gym.training.state import load_state, save_state
+from tinyvla_gym.training.team import Team, run_as_team
+
+STATE, SETTINGS, LOG = "state.safetensors", "train.json", "log.csv"
+COLUMNS = ("step", "loss", "learning_rate", "gradient_norm", "samples_per_s", "data_wait_frac")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """One line of the log: means since the last line.
+
+    Attributes:
+        step: Optimiser steps done.
+        steps: Optimiser steps of the run.
+        loss: Mean loss.
+        learning_rate: Rate of the last step.
+        gradient_norm: Mean length of the gradient before clipping.
+        samples_per_s: Frames learned from per second.
+        data_wait_frac: Share of the time spent on waiting for batches.
+        eta_s: Seconds to the end at this pace.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    samples_per_s: float
+    data_wait_frac: float
+    eta_s: float
+
+
+def train(
+    frames: Frames,
+    spec: PolicySpec,
+    config: TrainConfig,
+    run: Path,
+    *,
+    start: TinyVLAPolicy | None = None,
+    facts: dict[str, Any] | None = None,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> TinyVLAPolicy:
+    """Trains a policy on a dataset's frames.
+
+    A run is a function of its frames and its config: interrupted at any time and resumed, it
+    gives the loss curve that it would have given.
+
+    Args:
+        frames: The data, as ``data.cache.open_cache`` gives it.
+        spec: What the policy will promise; its interface is the data's.
+        config: Everything else.
+        run: Folder for ``train.json``, ``log.csv``, TensorBoard's events, the resumable state
+            and, at the end, ``checkpoint/``.
+        start: A policy to go on from, with its own statistics; fresh weights when None.
+        facts: What the checkpoint should say about its making.
+        resume: Go on from ``run``'s last state; without one, begin.
+        on_progress: Told of every line of the log.
+
+    Returns:
+        The policy with averaged weights, also saved as ``run/checkpoint``.
+
+    Raises:
+        OutputError: If ``run`` holds a run and ``resume`` is not set, or cannot be written.
+        ConfigError: If the run that is resumed had another config.
+        CheckpointError: If the state is damaged.
+    """
+    torch.set_num_threads(1)
+    _open_run(run, config, resume=resume)
+    interface = spec.interface
+    if start is not None and start.config != config.model:
+        raise ConfigError("The policy to start from has another model than the run's settings.")
+    normalizer = (
+        start.normalizer
+        if start is not None
+        else Normalizer.from_data(interface.state, frames.state, interface.action, frames.action)
+    )
+    made: list[TinyVLAPolicy] = []
+
+    def work(team: Team) -> None:
+        torch.manual_seed(config.seed)
+        model = build(config.model, interface)
+        if start is not None:
+            model.load_state_dict(start.model.state_dict())
+        if config.lora_rank:
+            add_lora(model, rank=config.lora_rank, alpha=config.lora_alpha)
+        batches = Batches(
+            frames, [camera.name for camera in interface.cameras], normalizer, model, config
+        )
+        model = _learn(model, batches, config, run, team, on_progress)
+        if team.rank == 0:
+            merge_lora(model)
+            made.append(TinyVLAPolicy(model, config.model, spec, normalizer, facts=facts))
+
+    run_as_team(config.processes, work)
+    made[0].save_pretrained(run / "checkpoint", half=True)
+    return made[0]
+
+
+def _learn(
+    model: TinyVLA,
+    batches: Batches,
+    config: TrainConfig,
+    run: Path,
+    team: Team,
+    on_progress: Callable[[Progress], None],
+) -> TinyVLA:
+    """One process's share of the run; returns the averaged weights."""
+    model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    ema = Ema(model, config.ema_decay)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(
+        trained, lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    step = load_state(run / STATE, model, ema, optimizer) if (run / STATE).exists() else 0
+    logbook = Logbook(run, step, config, on_progress) if team.rank == 0 else None
+
+    model.train()
+    while step < config.steps:
+        began_s = time.perf_counter()
+        batch = batches.at(step, part=team.rank, parts=team.size)
+        waited_s = time.perf_counter() - began_s
+        rate = learning_rate(step, config)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        noise = torch.Generator().manual_seed((config.seed * 1_000_003 + step) * 64 + team.rank)
+        loss = model.loss(
+            batch.inputs, batch.actions, batch.is_pad, draws=config.draws, generator=noise
+        )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        team.average_gradients(model)
+        norm = torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)
+        optimizer.step()
+        ema.update(model, step)
+        step += 1
+        mean_loss = team.mean(float(loss.detach()))
+        if logbook is not None:
+            took_s = time.perf_counter() - began_s
+            logbook.note(step, mean_loss, float(norm), rate, waited_s, took_s)
+            if step % config.save_every == 0 or step == config.steps:
+                save_state(run / STATE, step, model, ema, optimizer)
+    if logbook is not None:
+        logbook.close()
+    return ema.model
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Linear warm-up, then a cosine that ends at 0."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+class Logbook:
+    """Adds up steps into lines of ``log.csv``, TensorBoard and progress."""
+
+    def __init__(
+        self, run: Path, step: int, config: TrainConfig, on_progress: Callable[[Progress], None]
+    ) -> None:
+        self._config = config
+        self._on_progress = on_progress
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step)
+        self._path = run / LOG
+        rows = _rows_until(self._path, step)
+        with self._path.open("w", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+        self._clear()
+
+    def note(
+        self,
+        step: int,
+        loss: float,
+        norm: float,
+        rate: float,
+        waited_s: float,
+        took_s: float,
+    ) -> None:
+        """Adds one step; every ``log_every`` steps a line is written."""
+        self._losses.append(loss)
+        self._norms.append(norm)
+        self._waited_s += waited_s
+        self._took_s += took_s
+        if step % self._config.log_every == 0 or step == self._config.steps:
+            self._write(step, rate)
+            self._clear()
+
+    def close(self) -> None:
+        """Flushes TensorBoard's file."""
+        self._board.close()
+
+    def _clear(self) -> None:
+        self._losses: list[float] = []
+        self._norms: list[float] = []
+        self._waited_s = 0.0
+        self._took_s = 0.0
+
+    def _write(self, step: int, rate: float) -> None:
+        count = len(self._losses)
+        pace_s = self._took_s / count
+        line = Progress(
+            step=step,
+            steps=self._config.steps,
+            loss=sum(self._losses) / count,
+            learning_rate=rate,
+            gradient_norm=sum(self._norms) / count,
+            samples_per_s=self._config.batch_size / pace_s,
+            data_wait_frac=self._waited_s / self._took_s,
+            eta_s=(self._config.steps - step) * pace_s,
+        )
+        values = [getattr(line, column) for column in COLUMNS]
+        with self._path.open("a", newline="") as file:
+            csv.writer(file).writerow(values)
+        for column, value in zip(COLUMNS[1:], values[1:], strict=True):
+            self._board.add_scalar(column, value, step)
+        self._on_progress(line)
+
+
+def _rows_until(path: Path, step: int) -> list[list[str]]:
+    """The lines of an interrupted run that are still true."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    return [row for row in rows if len(row) == len(COLUMNS) and int(row[0]) <= step]
+
+
+def _open_run(run: Path, config: TrainConfig, *, resume: bool) -> None:
+    settings = json.loads(json.dumps(config.to_dict()))
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        if (run / SETTINGS).exists():
+            if not resume:
+                raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
+            before = json.loads((run / SETTINGS).read_text())
+            changed = sorted(key for key in settings if before.get(key) != settings[key])
+            if changed:
+                raise ConfigError(
+                    f"The run in {run} was begun with other settings: {', '.join(changed)}."
+                )
+        (run / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(run, str(error)) from error

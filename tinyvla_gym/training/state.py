@@ -1,0 +1,65 @@
+"""The resumable state of a run: one safetensors file, replaced whole."""
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tinyvla_gym.errors import CheckpointError
+from tinyvla_gym.training.ema import Ema
+
+
+def save_state(
+    path: Path, step: int, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
+) -> None:
+    """Writes everything that the next step depends on.
+
+    Args:
+        path: The file; an older one is replaced in one go.
+        step: Steps done.
+        model: The weights.
+        ema: The averaged weights.
+        optimizer: AdamW, whose moments are kept.
+    """
+    tensors: dict[str, Tensor] = {}
+    tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"ema.{name}": tensor for name, tensor in ema.model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
+    fresh = path.with_name(f".{path.name}.new")
+    plain = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+    save_file(plain, fresh, metadata={"step": str(step)})
+    os.replace(fresh, path)
+
+
+def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> int:
+    """Restores what ``save_state`` wrote, in place; returns the steps done.
+
+    Raises:
+        CheckpointError: If the file is cut short or belongs to another model.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            step = int(file.metadata()["step"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model.load_state_dict(_part(tensors, "model."))
+        ema.model.load_state_dict(_part(tensors, "ema."))
+    except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
+        raise CheckpointError(path, f"the run cannot be resumed from it: {error}") from error
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _part(tensors, "optimizer.").items():
+        index, moment = name.split(".", 1)
+        moments.setdefault(int(index), {})[moment] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    return step
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
