@@ -13,7 +13,7 @@ FLOORS = (
     {"interface", "events", "errors"},
     {"policies", "robots", "data"},
     {"envs", "wrappers", "chunking", "loop", "evaluation", "video"},
-    {"training", "rl", "serving", "contracts", "__init__"},
+    {"training", "rl", "serving", "contracts", "demonstrations", "__init__"},
     {"cli", "__main__"},
 )
 FLOOR = {part: height for height, parts in enumerate(FLOORS) for part in parts}

@@ -1,6 +1,6 @@
 """Collects demonstrations from scripted experts into a dataset."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from tinyvla_gym.chunking import ExpertAgent
 from tinyvla_gym.data.lerobot import DatasetWriter
 from tinyvla_gym.data.recorder import Recorder
+from tinyvla_gym.envs.make import make_env
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.events import Outcome
 from tinyvla_gym.loop import rollout
@@ -39,7 +40,7 @@ class Plan:
         noisy_frac: Share of the episodes with noise.
         progress_frac: Of tasks that can start midway (drawers, windows), the share of episodes
             that do, with the goal's marker hidden so that only the sentence says where to.
-        instructions: Which sentences: ``default``, ``train`` or ``heldout``.
+        instructions: Which sentences: default, train or heldout.
     """
 
     episodes: int = 50
@@ -57,8 +58,11 @@ class Plan:
         if self.episodes < 1:
             raise ConfigError(f"episodes must be at least 1, got {self.episodes}.")
         last = DEMONSTRATION_SEEDS[-1]
-        if not 0 <= self.seed <= last:
-            raise ConfigError(f"Demonstrations take seeds from 0 to {last}, got {self.seed}.")
+        if self.seed < 0 or self.seed + self.episodes - 1 > last:
+            raise ConfigError(
+                f"Demonstrations take seeds from 0 to {last}, "
+                f"not {self.seed} to {self.seed + self.episodes - 1}."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain numbers and strings, for JSON."""
@@ -73,8 +77,11 @@ def collect(
     env_options: dict[str, Any] | None = None,
     resume: bool = False,
     on_attempt: Callable[[str, Outcome], None] = lambda _id, _outcome: None,
+    on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
 ) -> int:
     """Records every env's expert.
+
+    Interrupted and resumed, it gives the dataset that it would have given.
 
     Args:
         env_ids: Gymnasium ids of this package; they must share an interface.
@@ -83,6 +90,7 @@ def collect(
         env_options: Keyword arguments for ``gym.make``: cameras, profile, action mode.
         resume: Go on with an interrupted collection.
         on_attempt: Told of every attempt, also of failed ones.
+        on_progress: Told what is being done, and how much of it is done and to do.
 
     Returns:
         The number of episodes in the dataset.
@@ -92,44 +100,60 @@ def collect(
             failing.
         OutputError: If ``out`` is in use or cannot be written to.
     """
+    env_ids = tuple(dict.fromkeys(env_ids))
     options = {
         "horizon": plan.horizon,
         "linger": plan.linger,
         "instructions": plan.instructions,
         **(env_options or {}),
     }
-    first: Any = gym.make(env_ids[0], **options).unwrapped
+    first = _checked(env_ids, options, on_progress)
+    profile = getattr(first, "profile", None)
     writer = DatasetWriter(
         out,
         first.interface,
-        profile=first.profile.name,
-        profile_hash=first.profile.hash,
+        profile=profile.name if profile else "",
+        profile_hash=profile.hash if profile else "",
         env_ids=env_ids,
         resume=resume,
     )
-    done = list(writer.recorded)
-    with writer:
-        for env_id in env_ids:
-            env = gym.make(env_id, **options)
-            world: Any = env.unwrapped
-            differences = first.interface.differences(world.interface)
-            if differences:
-                raise ConfigError(f"{env_id} does not fit {env_ids[0]}: {'; '.join(differences)}")
-            seeds = [seed for task, seed in done if task == getattr(world, "task", "")]
-            _collect_task(env, plan, writer, seeds, lambda o, name=env_id: on_attempt(name, o))
-            env.close()
+    done, total = writer.recorded, plan.episodes * len(env_ids)
+    for env_id in env_ids:
+        env: Any = make_env(env_id, **options)
+        seeds = [seed for task, seed in done if task == getattr(env.unwrapped, "task", "")]
+        for outcome in _attempts(env, plan, writer, seeds):
+            on_attempt(env_id, outcome)
+            on_progress("demonstrations", len(writer), total)
+        env.close()
+    writer.finalize(lambda done, total: on_progress("writing the dataset", done, total))
     return len(writer)
 
 
-def _collect_task(
-    env: gym.Env,
-    plan: Plan,
-    writer: DatasetWriter,
-    recorded: Iterable[int],
-    on_attempt: Callable[[Outcome], None],
-) -> None:
+def _checked(
+    env_ids: Sequence[str], options: dict[str, Any], on_progress: Callable[[str, int, int], None]
+) -> Any:
+    """Tries every env before hours of work; returns the first, which all the others fit."""
+    if not env_ids:
+        raise ConfigError("Name at least one env to collect from.")
+    first: Any = None
+    for count, env_id in enumerate(env_ids, start=1):
+        env = make_env(env_id, **options)
+        ExpertAgent(env)  # complains if there is no expert
+        world: Any = env.unwrapped
+        first = first or world
+        differences = first.interface.differences(world.interface)
+        if differences:
+            raise ConfigError(f"{env_id} does not fit {env_ids[0]}: {'; '.join(differences)}")
+        env.close()
+        on_progress("checking the envs", count, len(env_ids))
+    return first
+
+
+def _attempts(
+    env: gym.Env, plan: Plan, writer: DatasetWriter, recorded: Sequence[int]
+) -> Iterator[Outcome]:
+    """Plays one env until enough is recorded; yields how each attempt ended."""
     world: Any = env.unwrapped
-    recorded = list(recorded)
     kept, seed = len(recorded), max(recorded, default=plan.seed - 1) + 1
     motions = len(world.interface.action) - 1
     noisy_env = ActionNoise(
@@ -140,10 +164,11 @@ def _collect_task(
     )
     agent = ExpertAgent(env)
     while kept < plan.episodes:
-        if seed - plan.seed > 20 * plan.episodes or seed not in DEMONSTRATION_SEEDS:
+        if seed - plan.seed >= 20 * plan.episodes or seed not in DEMONSTRATION_SEEDS:
             raise ConfigError(
-                f"The expert of {world.name} solved only {kept} of {seed - plan.seed} episodes: "
-                "lower the noise or raise the horizon."
+                f"The expert of {world.name} solved only {kept} of the episodes with the seeds "
+                f"{plan.seed} to {seed - 1}:\nlower the noise, raise the horizon, or begin at "
+                "another seed."
             )
         rng = np.random.default_rng((seed, _PLAN_STREAM))
         options = _midway(world, plan, seed, rng)
@@ -156,9 +181,9 @@ def _collect_task(
             options=options,
             listeners=[recorder],
         )
-        on_attempt(outcome)
         kept += outcome.success
         seed += 1
+        yield outcome
 
 
 def _midway(world: Any, plan: Plan, seed: int, rng: np.random.Generator) -> dict[str, Any] | None:

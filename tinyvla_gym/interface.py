@@ -113,13 +113,13 @@ class Interface:
             f"image_{camera.name}": spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8)
             for camera in self.cameras
         }
-        state = spaces.Box(np.float32(self.state_low), np.float32(self.state_high))
+        state = _box(self.state_low, self.state_high)
         words = spaces.Text(INSTRUCTION_LENGTH, min_length=0, charset=INSTRUCTION_CHARACTERS)
         return spaces.Dict({**images, "state": state, "instruction": words})
 
     def action_space(self) -> spaces.Box:
         """One control tick, shape (A,), in the units named by ``action``."""
-        return spaces.Box(np.float32(self.action_low), np.float32(self.action_high))
+        return _box(self.action_low, self.action_high)
 
     def differences(self, other: "Interface") -> list[str]:
         """Says, field by field, where ``other`` departs from this interface."""
@@ -142,6 +142,10 @@ class Interface:
             for key, value in facts.items()
         }
         return cls(**{**plain, "cameras": tuple(Camera(**camera) for camera in facts["cameras"])})
+
+
+def _box(low: tuple[float, ...], high: tuple[float, ...]) -> spaces.Box:
+    return spaces.Box(np.array(low, np.float32), np.array(high, np.float32))
 
 
 def _shown(value: object) -> str:

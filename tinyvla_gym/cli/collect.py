@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from tinyvla_gym.cli.console import console, env_ids, progress, write_json
+from tinyvla_gym.cli.console import console, env_ids, write_json
+from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.demonstrations import Plan, collect
-from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.events import Outcome
 
 
@@ -15,7 +16,7 @@ from tinyvla_gym.events import Outcome
 class Collect:
     """Record demonstrations of scripted experts as a LeRobot dataset."""
 
-    envs: tyro.conf.Positional[tuple[str, ...]]
+    envs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="ENV [ENV ...]")]
     """Gymnasium ids, MetaWorld tasks such as drawer-open, or a suite: mt10, mt50, demo."""
     out: Path
     """Folder of the dataset; new or empty."""
@@ -28,20 +29,26 @@ class Collect:
 
     def run(self) -> int:
         """Records."""
-        if not self.envs:
-            raise ConfigError("Name at least one env to collect from.")
-        ids = [name for one in self.envs for name in env_ids(one)]
+        ids = list(dict.fromkeys(name for one in self.envs for name in env_ids(one)))
         counts = {name: [0, 0] for name in ids}
-        with progress(len(ids) * self.plan.episodes, "demonstrations") as advance:
+        playing = [""]
+        with progress() as show:
 
             def note(name: str, outcome: Outcome) -> None:
                 counts[name][0] += outcome.success
                 counts[name][1] += 1
-                advance(int(outcome.success), name.removeprefix("TinyVLA/"))
+                playing[0] = name.removeprefix("TinyVLA/")
 
-            total = collect(ids, self.out, self.plan, resume=self.resume, on_attempt=note)
+            total = collect(
+                ids,
+                self.out,
+                self.plan,
+                resume=self.resume,
+                on_attempt=note,
+                on_progress=lambda what, done, wanted: show(what, done, wanted, playing[0]),
+            )
         for name, (kept, tried) in counts.items():
-            console.print(f"{name}: {kept} demonstrations of {tried} attempts")
-        console.print(f"{total} episodes in {self.out}")
+            console.print(f"{name}: {kept} demonstrations of {tried} attempts", soft_wrap=True)
+        console.print(f"{total} episodes in {self.out}", soft_wrap=True)
         write_json(self.json, {"episodes": total, "attempts": counts})
         return 0

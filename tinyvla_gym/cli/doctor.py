@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from tinyvla_gym.cli.console import console, write_json
-from tinyvla_gym.errors import TinyVLAError
+from rich.text import Text
+
+from tinyvla_gym.cli.console import complain, console, write_json
 
 _EXTRAS = {"torch": "tinyvla", "peft": "tinyvla", "diffusers": "tinyvla", "stable_baselines3": "rl"}
 
@@ -37,21 +38,29 @@ class Doctor:
         for name, check in checks.items():
             try:
                 findings[name] = check()
-                console.print(f"[green]ok[/]       {name}: {findings[name]}")
-            except (TinyVLAError, OSError, ImportError) as error:
+                _say("ok", "green", f"{name}: {findings[name]}")
+            except Exception as error:  # whatever it is, the other checks are worth knowing
                 broken += 1
                 findings[name] = f"broken: {error}"
-                console.print(f"[red]broken[/]   {name}: {error}")
+                _say("broken", "red", f"{name}: {error}")
         for module, extra in _EXTRAS.items():
             found = importlib.util.find_spec(module) is not None
             findings[module] = (
                 "installed" if found else f'missing: pip install "tinyvla-gym[{extra}]"'
             )
-            console.print(
-                f"{'[green]ok[/]      ' if found else 'optional'} {module}: {findings[module]}"
+            _say(
+                "ok" if found else "optional",
+                "green" if found else "",
+                f"{module}: {findings[module]}",
             )
         write_json(self.json, {"broken": broken, "findings": findings})
+        if broken:
+            complain(f"{broken} of {len(checks)} checks failed; see above.")
         return 1 if broken else 0
+
+
+def _say(verdict: str, style: str, finding: str) -> None:
+    console.print(Text(f"{verdict:<8}", style=style), finding, soft_wrap=True)
 
 
 def _check_graphics() -> str:
@@ -64,9 +73,9 @@ def _check_graphics() -> str:
 def _check_simulator() -> str:
     import time
 
-    import gymnasium as gym
+    from tinyvla_gym.envs.make import make_env
 
-    env = gym.make("TinyVLA/MetaWorld-reach-v3")
+    env = make_env("TinyVLA/MetaWorld-reach-v3")
     env.reset(seed=0)
     began_s = time.perf_counter()
     observation, *_ = env.step(env.action_space.sample())

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gymnasium as gym
-from rich.table import Table
 
-from tinyvla_gym.cli.console import console, write_json
+from tinyvla_gym.cli.console import console, table, write_json
 from tinyvla_gym.envs.registration import METAWORLD_TASKS, metaworld_id
 from tinyvla_gym.envs.sentences import sentences
 from tinyvla_gym.evaluation.suites import TIERS
@@ -29,11 +28,9 @@ class Envs:
         known = {row["id"] for row in rows}
         others = [name for name in gym.registry if name.startswith("TinyVLA/")]
         rows += [{"id": name, "tier": "", "sentence": ""} for name in others if name not in known]
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("id", "tier", "sentence"):
-            table.add_column(heading)
+        listed = table("id", "sentence", "tier")
         for row in rows:
-            table.add_row(row["id"], row["tier"], row["sentence"])
-        console.print(table)
+            listed.add_row(row["id"], row["sentence"], row["tier"])
+        console.print(listed)
         write_json(self.json, {"envs": rows})
         return 0

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyvla_gym.cli.console import console, print_results, progress, write_json
+from tinyvla_gym.cli.console import console, print_results, write_json
+from tinyvla_gym.cli.progress import progress
+from tinyvla_gym.data.atomic import check_writable
+from tinyvla_gym.errors import OutputError
 from tinyvla_gym.evaluation.evaluate import EVALUATION_SEED, Protocol, evaluate
 from tinyvla_gym.evaluation.report import write_report
 from tinyvla_gym.evaluation.suites import suite_tasks
@@ -17,9 +20,10 @@ class Evaluate:
     policy: str = "nano"
     """expert, random, a bundled policy, a checkpoint folder, or a hub id owner/name."""
     suite: str = "mt10"
-    """mt10, mt50, demo, a tier (easy, medium, hard, very_hard), mt1:<task>, or reach (the toy)."""
+    """mt10, mt50, demo, a tier (easy, medium, hard, very_hard), mt1:<task>, opposites, or
+    reach (the toy)."""
     out: Path
-    """Folder for results.json, report.html and videos/."""
+    """Folder for results.json, report.html and videos/; without results of before."""
     episodes: int = 50
     """Episodes per task."""
     seed: int = EVALUATION_SEED
@@ -52,14 +56,21 @@ class Evaluate:
             execute=self.execute,
             parallel=self.parallel,
         )
+        results_path = self.out / "results.json"
+        if results_path.exists():
+            raise OutputError(results_path, "it holds results; choose another folder.")
+        check_writable(results_path)  # before hours of playing
         films = self.out / "videos" if self.videos else None
-        solved = [0]
+        title = f"{self.policy} on {self.suite}"
         total = len(suite_tasks(self.suite)) * self.episodes
-        with progress(total, f"{self.policy} on {self.suite}") as advance:
+        ended: list[Outcome] = []
+        with progress() as show:
+            show(title, 0, total)
 
             def note(task: str, outcome: Outcome) -> None:
-                solved[0] += outcome.success
-                advance(1, f"{solved[0]} solved, now {task}")
+                ended.append(outcome)
+                solved = sum(one.success for one in ended)
+                show(title, len(ended), total, f"{solved} solved, now {task}")
 
             results = evaluate(
                 self.policy,
@@ -69,10 +80,9 @@ class Evaluate:
                 any_profile=self.any_profile,
                 on_episode=note,
             )
-        results.save(self.out / "results.json")
-        title = f"{self.policy} on {self.suite}"
+        results.save(results_path)
         write_report(results, self.out / "report.html", title=title, videos=films)
         print_results(results)
-        console.print(f"results.json and report.html in {self.out}")
+        console.print(f"results.json and report.html in {self.out}", soft_wrap=True)
         write_json(self.json, results.to_dict())
         return 0

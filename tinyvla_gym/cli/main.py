@@ -12,6 +12,7 @@ from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
 from tinyvla_gym.cli.rollout import Rollout
 from tinyvla_gym.cli.train import Train
+from tinyvla_gym.data.atomic import check_writable
 from tinyvla_gym.errors import TinyVLAError
 
 Verb = (
@@ -40,12 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
         args=arguments,
     )
     try:
+        if verb.json is not None:
+            check_writable(verb.json)  # before the verb's work, not after
         return verb.run()
     except TinyVLAError as error:
         complain(error)
         return 1
     except KeyboardInterrupt:
-        complain("interrupted")
+        resumable = hasattr(verb, "resume")
+        complain("interrupted; add --resume to go on." if resumable else "interrupted.")
         return 130
 
 

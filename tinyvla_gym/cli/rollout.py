@@ -2,11 +2,12 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
-from tinyvla_gym.cli.console import console, env_ids, progress, write_json
+from tinyvla_gym.cli.console import console, env_ids, write_json
+from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.errors import ConfigError
 
 
@@ -14,14 +15,14 @@ from tinyvla_gym.errors import ConfigError
 class Rollout:
     """Play episodes of one env, print how they ended, and film them if asked."""
 
-    env: tyro.conf.Positional[str]
+    env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV")]
     """A Gymnasium id, or a MetaWorld task such as drawer-open."""
     policy: str = "nano"
     """expert, random, a bundled policy, a checkpoint folder, or a hub id owner/name."""
     episodes: int = 1
     """Episodes to play."""
     seed: int = 1_000_000
-    """Seed of the first episode; the others follow. Evaluation seeds begin at 1,000,000."""
+    """Seed of the first episode; the others follow. Evaluation begins at 1000000."""
     instruction: str | None = None
     """What to tell the policy instead of the env's own sentence."""
     execute: int | None = None
@@ -35,9 +36,9 @@ class Rollout:
 
     def run(self) -> int:
         """Plays."""
-        import gymnasium as gym
-
+        from tinyvla_gym.envs.make import make_env
         from tinyvla_gym.evaluation.agents import make_agent, open_policy
+        from tinyvla_gym.events import Listener
         from tinyvla_gym.loop import rollout
         from tinyvla_gym.video import VideoListener
 
@@ -47,16 +48,17 @@ class Rollout:
         if len(ids) > 1:
             raise ConfigError(f"{self.env} is a suite; evaluate plays those.")
         policy = open_policy(self.policy)
-        env = gym.make(ids[0], **(policy.spec.env_options if policy else {}))
+        env = make_env(ids[0], **(policy.spec.env_options if policy else {}))
         world: Any = env.unwrapped
         agent = make_agent(self.policy, policy, env, execute=self.execute)
-        listeners = []
+        listeners: list[Listener] = []
         if self.video:
             film = VideoListener(self.video, interface=world.interface, frame=world.render)
             listeners = [film]
         options = None if self.instruction is None else {"instruction": self.instruction}
         outcomes = []
-        with progress(self.episodes, ids[0]) as advance:
+        with progress() as show:
+            show(ids[0], 0, self.episodes)
             for seed in range(self.seed, self.seed + self.episodes):
                 outcome = rollout(
                     env,
@@ -67,12 +69,14 @@ class Rollout:
                     any_profile=self.any_profile,
                 )
                 outcomes.append(outcome)
-                advance()
+                ended = (
+                    f"solved at step {outcome.success_step}" if outcome.success else "not solved"
+                )
+                told = f'seed {outcome.seed}  "{outcome.instruction}"  {ended}'
+                console.print(told, soft_wrap=True)
+                show(ids[0], len(outcomes), self.episodes)
         env.close()
-        for outcome in outcomes:
-            ended = f"solved at step {outcome.success_step}" if outcome.success else "not solved"
-            console.print(f'seed {outcome.seed}  "{outcome.instruction}"  {ended}')
         if self.video:
-            console.print(f"films in {self.video}")
+            console.print(f"films in {self.video}", soft_wrap=True)
         write_json(self.json, {"outcomes": [asdict(outcome) for outcome in outcomes]})
         return 0

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyvla_gym.cli.console import console, progress, write_json
+from tinyvla_gym.cli.console import console, write_json
+from tinyvla_gym.cli.progress import progress
+from tinyvla_gym.data.atomic import check_writable
 from tinyvla_gym.errors import MissingExtraError
 
 
@@ -52,20 +54,22 @@ class Train:
             "lora_rank": self.lora_rank,
         }
         config = preset(self.preset)
+        if self.steps is not None:  # a short run warms up in half of it
+            given["warmup_steps"] = min(config.warmup_steps, self.steps // 2)
         config = replace(
             config, **{key: value for key, value in given.items() if value is not None}
         )
+        check_writable(self.out / "train.json")
         last: list[Progress] = []
-        with progress(config.steps, "training") as advance:
+        with progress() as show:
 
             def note(line: Progress) -> None:
-                done = last[-1].step if last else 0
                 last.append(line)
-                advance(
-                    line.step - done,
+                facts = (
                     f"loss {line.loss:.4f}, {line.samples_per_s:.0f} samples/s, "
-                    f"{100 * line.data_wait_frac:.1f} % data wait",
+                    f"{100 * line.data_wait_frac:.1f} % data wait"
                 )
+                show("training", line.step, line.steps, facts)
 
             train_on_dataset(
                 self.data,
@@ -74,8 +78,9 @@ class Train:
                 name=self.name or self.preset,
                 start=self.start,
                 resume=self.resume,
+                on_decoded=lambda done, total: show("decoding the dataset", done, total),
                 on_progress=note,
             )
-        console.print(f"policy in {self.out / 'checkpoint'}")
+        console.print(f"policy in {self.out / 'checkpoint'}", soft_wrap=True)
         write_json(self.json, asdict(last[-1]) if last else {})
         return 0

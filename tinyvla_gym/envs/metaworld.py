@@ -35,6 +35,9 @@ PROGRESS_JOINTS = {  # task: joint, its position at the start and at the goal [m
     "window-close": ("window_slide", 0.2, 0.0),
 }
 
+# The tool's z axis points along the fingers, as on other arms; the hand body's x axis does.
+_TOOL_TO_HAND = np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])
+
 _HAND_LOW, _HAND_HIGH = (-0.525, 0.348, -0.0525), (0.525, 1.025, 0.7)
 _EE_LOW = (*_HAND_LOW, *(-1.0,) * 6, 0.0)
 _EE_HIGH = (*_HAND_HIGH, *(1.0,) * 6, 1.0)
@@ -206,7 +209,7 @@ class MetaWorldEnv(ManipulationEnv):
         return self._sim.tcp_center - self._sim.get_endeff_pos()
 
     def _tcp_rotation(self) -> NDArray[np.float64]:
-        return self._sim.data.body("hand").xmat.reshape(3, 3)
+        return self._sim.data.body("hand").xmat.reshape(3, 3) @ _TOOL_TO_HAND
 
 
 def _checked_progress(task: str, progress: float) -> float:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvla_gym.chunking import Agent, ExpertAgent, RecedingHorizon
+from tinyvla_gym.errors import UnknownNameError
 from tinyvla_gym.interface import ActionChunk, Observation
-from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.load import bundled, load_policy
 from tinyvla_gym.policies.policy import Policy, PolicySpec
 from tinyvla_gym.policies.simple import RandomPolicy
 
@@ -51,9 +52,15 @@ def open_policy(name: str) -> TimedPolicy | None:
     """Loads what a name stands for, with a stopwatch; None for ``expert`` and ``random``.
 
     Raises:
+        UnknownNameError: If there is no policy of that name.
         TinyVLAError: If it cannot be loaded; see ``load_policy``.
     """
-    return None if name in SCRIPTED else TimedPolicy(load_policy(name))
+    if name in SCRIPTED:
+        return None
+    try:
+        return TimedPolicy(load_policy(name))
+    except UnknownNameError as error:
+        raise UnknownNameError("policy", name, [*SCRIPTED, *bundled()]) from error
 
 
 def make_agent(

@@ -1,21 +1,21 @@
 """Plays a policy over a suite of tasks and counts successes."""
 
-import multiprocessing as mp
-import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from multiprocessing.connection import Connection, wait
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
-from tinyvla_gym.envs.registration import register_all
-from tinyvla_gym.errors import ConfigError, TinyVLAError
-from tinyvla_gym.evaluation.agents import make_agent, open_policy
+from tinyvla_gym.envs.make import make_env
+from tinyvla_gym.errors import ConfigError, UnknownNameError
+from tinyvla_gym.evaluation.agents import TimedPolicy, make_agent, open_policy
+from tinyvla_gym.evaluation.opposites import OPPOSITES, MovedAsAsked
+from tinyvla_gym.evaluation.processes import play_in_processes
 from tinyvla_gym.evaluation.results import Results, TaskResult
 from tinyvla_gym.evaluation.suites import suite_tasks
 from tinyvla_gym.events import Listener, Outcome
@@ -24,6 +24,9 @@ from tinyvla_gym.video import VideoListener
 
 EVALUATION_SEED = 1_000_000
 """Evaluation seeds begin here; nothing trained may ever have seen one."""
+
+INSTRUCTIONS = ("default", "train", "heldout", "blank")
+"""Which sentences a policy is told; ``blank`` is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class Protocol:
         episodes: Per task.
         seed: The first episode's; the others follow.
         horizon: Control ticks per episode; the env's own when None, 500 for MetaWorld.
-        instructions: ``default``, ``train``, ``heldout``, or ``blank`` for an empty sentence.
+        instructions: One of ``INSTRUCTIONS``.
         execute: Actions per chunk; the policy's own choice when None.
         parallel: Envs per process whose plans share a batch.
     """
@@ -49,13 +52,19 @@ class Protocol:
     parallel: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "parallel"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        lowest = {"episodes": 1, "seed": 0, "horizon": 1, "execute": 1, "parallel": 1}
+        for name, least in lowest.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name} must be at least {least}, got {value}.")
+        if self.instructions not in INSTRUCTIONS:
+            raise UnknownNameError("set of sentences", self.instructions, INSTRUCTIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Job:
+class Job:
+    """One task of an evaluation, as a worker gets it."""
+
     policy: str
     task: str
     env_id: str
@@ -98,7 +107,7 @@ def evaluate(
     if workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}.")
     jobs = [
-        _Job(
+        Job(
             policy=policy,
             task=task,
             env_id=env_id,
@@ -109,10 +118,7 @@ def evaluate(
         for task, env_id in suite_tasks(protocol.suite).items()
     ]
     began_s = time.perf_counter()
-    if workers == 1:
-        done = [_play(job, on_episode) for job in jobs]
-    else:
-        done = _play_in_processes(jobs, min(workers, len(jobs)), on_episode)
+    done = play_in_processes(jobs, _play, workers, on_episode)
     return Results(
         policy=policy,
         protocol=asdict(protocol),
@@ -123,106 +129,67 @@ def evaluate(
     )
 
 
-def _play(job: _Job, on_episode: EpisodeHeard) -> TaskResult:
+def _play(job: Job, on_episode: EpisodeHeard) -> TaskResult:
     protocol = job.protocol
-    blank = protocol.instructions == "blank"
     policy = open_policy(job.policy)
-    options = {
-        **(policy.spec.env_options if policy else {}),
-        "instructions": "default" if blank else protocol.instructions,
-    }
-    if protocol.horizon is not None:
-        options["horizon"] = protocol.horizon
-    count = min(protocol.parallel, protocol.episodes)
-    envs = [gym.make(job.env_id, **options) for _ in range(count)]
+    envs = _make_envs(job, policy)
+    world: Any = envs[0].unwrapped
     agent = make_agent(
         job.policy, policy, envs[0], execute=protocol.execute, pad_to=protocol.parallel
     )
     seeds = range(protocol.seed, protocol.seed + protocol.episodes)
     listeners: list[list[Listener]] = [[] for _ in seeds]
     if job.video:
-        world: Any = envs[0].unwrapped
         film = VideoListener(job.video, interface=world.interface, frame=world.render)
         listeners[0].append(film)
     began_s = time.perf_counter()
-    # The expert looks at one env's simulator, so it plays alone.
     outcomes = rollouts(
-        envs[:1] if job.policy == "expert" else envs,
+        envs,
         agent,
-        list(seeds),
-        options=[{"instruction": ""}] * len(seeds) if blank else None,
+        seeds,
+        options=[_reset_options(job)] * len(seeds),
         listeners=listeners,
         on_outcome=lambda _, outcome: on_episode(job.task, outcome),
         any_profile=job.any_profile,
     )
-    result = TaskResult.from_outcomes(
+    for env in envs:
+        env.close()
+    return TaskResult.from_outcomes(
         job.task,
         outcomes,
-        horizon=envs[0].unwrapped.horizon,  # pyright: ignore[reportAttributeAccessIssue]
+        horizon=world.horizon,
         plans_ms=policy.plans_ms if policy else [],
         seconds=time.perf_counter() - began_s,
     )
-    for env in envs:
-        env.close()
-    return result
 
 
-def _play_in_processes(
-    jobs: list[_Job], workers: int, on_episode: EpisodeHeard
-) -> list[TaskResult]:
-    """Hands jobs to worker processes as they become free; one that dies is an error, no hang."""
-    context = mp.get_context("spawn")
-    waiting, results = list(enumerate(jobs)), dict[int, TaskResult]()
-    running: dict[Connection, tuple[int, Any]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                index, job = waiting.pop(0)
-                ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(job, theirs), daemon=True)
-                process.start()
-                theirs.close()
-                running[ours] = (index, process)
-            for pipe in wait(list(running)):
-                index, process = running[pipe]  # pyright: ignore[reportArgumentType]
-                try:
-                    kind, content = pipe.recv()  # pyright: ignore[reportAttributeAccessIssue]
-                except EOFError:
-                    kind, content = "died", None
-                if kind == "episode":
-                    on_episode(jobs[index].task, content)
-                    continue
-                process.join()
-                del running[pipe]  # pyright: ignore[reportArgumentType]
-                if kind == "error":
-                    raise content
-                if kind == "died":
-                    raise TinyVLAError(
-                        f"The worker for {jobs[index].task} died with exit code "
-                        f"{process.exitcode}; the machine may be out of memory."
-                    )
-                results[index] = content
-    finally:
-        for _, process in running.values():
-            process.terminate()
-    return [results[index] for index in range(len(jobs))]
+def _make_envs(job: Job, policy: TimedPolicy | None) -> list[gym.Env]:
+    protocol = job.protocol
+    options = dict(policy.spec.env_options) if policy else {}
+    if protocol.instructions != "blank":
+        options["instructions"] = protocol.instructions
+    if protocol.horizon is not None:
+        options["horizon"] = protocol.horizon
+    if job.task in OPPOSITES:
+        options["terminate_on_success"] = False
+    # The expert looks at one env's simulator, so it plays alone.
+    count = 1 if job.policy == "expert" else min(protocol.parallel, protocol.episodes)
+    envs = [make_env(job.env_id, **options) for _ in range(count)]
+    if job.task in OPPOSITES:
+        return [MovedAsAsked(env, OPPOSITES[job.task]) for env in envs]
+    return envs
 
 
-def _work(job: _Job, pipe: Connection) -> None:
-    """A worker process: one job, reported episode by episode."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    register_all()
-    try:
-        result = _play(job, lambda _, outcome: pipe.send(("episode", outcome)))
-        pipe.send(("result", result))
-    except Exception as error:  # told to the parent, who raises it
-        known = isinstance(error, TinyVLAError)
-        told = str(error) if known else f"{type(error).__name__}: {error}"
-        pipe.send(("error", TinyVLAError(f"{job.task}: {told}")))
-    finally:
-        pipe.close()
+def _reset_options(job: Job) -> dict[str, Any] | None:
+    options = OPPOSITES[job.task].reset_options if job.task in OPPOSITES else {}
+    if job.protocol.instructions == "blank":
+        options["instruction"] = ""
+    return options or None
 
 
 def _versions() -> dict[str, str]:
-    packages = ("tinyvla-gym", "gymnasium", "metaworld", "mujoco", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    versions = {"python": platform.python_version()}
+    for name in ("tinyvla-gym", "gymnasium", "metaworld", "mujoco", "numpy", "torch"):
+        with suppress(PackageNotFoundError):  # torch is optional
+            versions[name] = version(name)
+    return versions

@@ -7,6 +7,7 @@ from statistics import mean, median
 from typing import Any
 
 from tinyvla_gym.data.atomic import save_json
+from tinyvla_gym.evaluation.agents import SCRIPTED
 from tinyvla_gym.evaluation.statistics import wilson_interval
 from tinyvla_gym.evaluation.suites import TIERS
 from tinyvla_gym.events import Outcome
@@ -26,7 +27,7 @@ class TaskResult:
         horizon: Control ticks after which an episode was truncated.
         mean_steps: Mean control ticks of an episode.
         sentence: What the first episode was told.
-        plan_ms: Median milliseconds per plan; None without a planning policy.
+        plan_ms: Median milliseconds per plan in a full batch; None without a planning policy.
         seconds: Wall-clock time.
         outcomes: Every episode, in the order of the seeds.
     """
@@ -134,6 +135,30 @@ class Results:
     def tier_average(self) -> float | None:
         """Mean of the four tiers, what papers print; None unless all are there."""
         return mean(self.tiers.values()) if len(self.tiers) == len(TIERS) else None
+
+    def summary(self) -> list[str]:
+        """Says in a few lines what came out, and everything that it depends on."""
+        low, high = (100 * bound for bound in wilson_interval(self.successes, self.episodes))
+        lines = [
+            f"{self.successes} of {self.episodes} episodes solved; "
+            f"task average {100 * self.task_average:.1f} %; "
+            f"pooled 95 % interval {low:.1f} to {high:.1f} %"
+        ]
+        if self.tier_average is not None:
+            tiers = ", ".join(f"{tier} {100 * rate:.1f}" for tier, rate in self.tiers.items())
+            lines.append(f"tier average {100 * self.tier_average:.1f} % ({tiers})")
+        protocol = self.protocol
+        facts = [
+            f"policy {self.policy}",
+            f"suite {protocol['suite']}",
+            f"{protocol['episodes']} episodes per task",
+            f"seeds from {protocol['seed']}",
+            f"at most {self.horizon} control steps",
+            f"{protocol['instructions']} sentences",
+            *([] if self.policy in SCRIPTED else ["one training seed"]),
+            f"{self.seconds:.0f} s",
+        ]
+        return [*lines, ", ".join(facts)]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain lists, numbers and strings, for JSON."""

@@ -2,6 +2,7 @@
 
 from tinyvla_gym.envs.registration import METAWORLD_TASKS, metaworld_id
 from tinyvla_gym.errors import UnknownNameError
+from tinyvla_gym.evaluation.opposites import OPPOSITES
 
 MT10 = (
     *("reach", "push", "pick-place", "door-open", "drawer-open", "drawer-close"),
@@ -31,13 +32,15 @@ def suite_tasks(suite: str) -> dict[str, str]:
 
     Args:
         suite: ``mt10``, ``mt50``, ``demo``, a tier (``easy``, ``medium``, ``hard``,
-            ``very_hard``), ``mt1:<task>``, or ``reach``, the toy.
+            ``very_hard``), ``mt1:<task>``, ``opposites``, or ``reach``, the toy.
 
     Raises:
         UnknownNameError: If there is no such suite or task.
     """
     if suite == "reach":
         return {"toy-reach": "TinyVLA/Reach-v0"}
+    if suite == "opposites":
+        return {name: metaworld_id(opposite.scene) for name, opposite in OPPOSITES.items()}
     sets = {"mt10": MT10, "mt50": METAWORLD_TASKS, "demo": DEMO, **TIERS}
     tasks = sets.get(suite, ())
     if suite.startswith("mt1:"):
@@ -45,5 +48,5 @@ def suite_tasks(suite: str) -> dict[str, str]:
         if tasks[0] not in METAWORLD_TASKS:
             raise UnknownNameError("MetaWorld task", tasks[0], METAWORLD_TASKS)
     if not tasks:
-        raise UnknownNameError("suite", suite, [*sets, "reach", "mt1:<task>"])
+        raise UnknownNameError("suite", suite, [*sets, "opposites", "reach", "mt1:<task>"])
     return {task: metaworld_id(task) for task in tasks}

@@ -78,19 +78,49 @@ def write_folder(folder: Path, config: Mapping[str, Any], weights: Mapping[str, 
     Raises:
         OutputError: If the place cannot be written, or holds something else.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    if folder.exists() and not (folder / CONFIG).is_file() and any(folder.iterdir()):
-        raise OutputError(folder, "it exists and is not a checkpoint; choose another place.")
+    folder = folder.resolve()
     fresh = folder.with_name(f".{folder.name}.new-{os.getpid()}")
     try:
+        _check_place(folder)
+        shutil.rmtree(fresh, ignore_errors=True)  # a killed process may have had our number
         fresh.mkdir(parents=True)
         text = json.dumps({"format_version": FORMAT_VERSION, **config}, indent=2)
         (fresh / CONFIG).write_text(text + "\n")
         save_file(dict(weights), fresh / WEIGHTS)
-        if folder.exists():
-            shutil.rmtree(folder)
-        fresh.rename(folder)
-    except OSError as error:
-        shutil.rmtree(fresh, ignore_errors=True)
+        _move(fresh, folder)
+    except OutputError:
+        raise
+    except (OSError, SafetensorError) as error:  # a full disk is the latter
         raise OutputError(folder, str(error)) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _check_place(folder: Path) -> None:
+    """Lets nothing be replaced but an empty folder, or a checkpoint and nothing else."""
+    if folder.is_dir():
+        inside = {path.name for path in folder.iterdir()}
+        if inside and not (inside <= {CONFIG, WEIGHTS} and _is_checkpoint(folder)):
+            raise OutputError(folder, "it holds more than a checkpoint; choose another place.")
+    elif folder.exists():
+        raise OutputError(folder, "it is a file; choose another place.")
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    try:
+        return "kind" in read_config(folder)
+    except CheckpointError:
+        return False
+
+
+def _move(fresh: Path, folder: Path) -> None:
+    """Renames twice, so that a crash loses neither the old checkpoint nor the new one."""
+    old = fresh.with_name(f".{folder.name}.old-{os.getpid()}")
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -28,7 +28,7 @@ def load_policy(where: str | Path) -> Policy:
     """
     folder = _folder(str(where))
     kind = read_config(folder).get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise CheckpointError(folder, f"it holds a policy of unknown kind {kind!r}.")
     module, name = KINDS[kind].split(":")
     try:

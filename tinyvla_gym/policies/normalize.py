@@ -33,6 +33,14 @@ class Normalizer:
     action_low: NDArray[np.float32]
     action_high: NDArray[np.float32]
 
+    def __post_init__(self) -> None:
+        spread = np.concatenate([self.state_std, self.action_high - self.action_low])
+        if not (np.isfinite(spread).all() and (spread > 0).all()):
+            raise ConfigError(
+                "The normaliser divides by each state's std and each action's high - low, "
+                f"which must be above 0, got {self.to_dict()}."
+            )
+
     @classmethod
     def from_data(
         cls,
@@ -71,7 +79,8 @@ class Normalizer:
 
     def to_physical(self, normal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Undoes ``action``, shape (..., A)."""
-        return (normal + 1) / 2 * (self.action_high - self.action_low) + self.action_low
+        physical = (normal + 1) / 2 * (self.action_high - self.action_low) + self.action_low
+        return physical.astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns ``{"state": {name: {mean, std}}, "action": {name: {low, high}}}``, for JSON."""
@@ -102,7 +111,8 @@ class Normalizer:
             action_names: The entries that the interface has.
 
         Raises:
-            ConfigError: If the statistics are for other entries; it names both sides.
+            ConfigError: If the statistics are for other entries; it names both sides. If a
+                number is missing or cannot be divided by.
         """
         state, action = facts.get("state", {}), facts.get("action", {})
         for what, have, want in (("state", state, state_names), ("action", action, action_names)):
@@ -115,11 +125,16 @@ class Normalizer:
         def column(table: Mapping[str, Any], key: str) -> NDArray[np.float32]:
             return np.array([row[key] for row in table.values()], np.float32)
 
-        return cls(
-            state_names=tuple(state_names),
-            state_mean=column(state, "mean"),
-            state_std=column(state, "std"),
-            action_names=tuple(action_names),
-            action_low=column(action, "low"),
-            action_high=column(action, "high"),
-        )
+        try:
+            columns = {
+                "state_mean": column(state, "mean"),
+                "state_std": column(state, "std"),
+                "action_low": column(action, "low"),
+                "action_high": column(action, "high"),
+            }
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                "The normaliser wants mean and std per state, low and high per action, "
+                f"got {dict(facts)}."
+            ) from error
+        return cls(state_names=tuple(state_names), action_names=tuple(action_names), **columns)

@@ -49,7 +49,7 @@ class TrainConfig:
     log_every: int = 50
     """Steps per line of the log."""
     save_every: int = 500
-    """Steps between resumable states."""
+    """Steps between resumable states; a multiple of ``log_every``."""
 
     def __post_init__(self) -> None:
         if self.warmup_steps >= self.steps:
@@ -60,6 +60,18 @@ class TrainConfig:
         for name in ("batch_size", "draws", "processes", "log_every", "save_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("warmup_steps", "lora_rank", "shift_px", "jitter", "seed"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
+        if self.processes > self.batch_size:
+            raise ConfigError(
+                f"processes={self.processes} cannot share batches of {self.batch_size} frames."
+            )
+        if self.save_every % self.log_every:
+            raise ConfigError(
+                f"save_every={self.save_every} must be a multiple of log_every={self.log_every}: "
+                "a state between two lines of the log would forget half a line."
+            )
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}.")
 
@@ -69,7 +81,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "TrainConfig":
-        """Reads what ``to_dict`` wrote.
+        """Reads what ``to_dict`` wrote; what is missing keeps its default.
 
         Raises:
             ConfigError: If a key is unknown.
@@ -77,7 +89,10 @@ class TrainConfig:
         unknown = set(facts) - {entry.name for entry in fields(cls)}
         if unknown:
             raise ConfigError(f"Unknown training settings: {', '.join(sorted(unknown))}.")
-        return cls(**{**facts, "model": TinyVLAConfig.from_dict(facts["model"])})
+        typed = dict(facts)
+        if "model" in facts:
+            typed["model"] = TinyVLAConfig.from_dict(facts["model"])
+        return cls(**typed)
 
 
 PRESETS = {

@@ -24,6 +24,7 @@ def train_on_dataset(
     name: str,
     start: str | None = None,
     resume: bool = False,
+    on_decoded: Callable[[int, int], None] = lambda _done, _total: None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> TinyVLAPolicy:
     """Trains a policy for a dataset's interface and render profile.
@@ -35,6 +36,7 @@ def train_on_dataset(
         name: What messages and reports call the policy.
         start: A policy to go on from, as ``load_policy`` takes it; fresh weights when None.
         resume: Go on with an interrupted run.
+        on_decoded: Told (done, total) episodes while the dataset is decoded.
         on_progress: Told of every line of the log.
 
     Returns:
@@ -45,7 +47,7 @@ def train_on_dataset(
         OutputError: If the run's folder is in use or cannot be written to.
     """
     dataset = Dataset(data)
-    frames = open_cache(data)
+    frames = open_cache(data, progress=on_decoded)
     interface = dataset.interface
     begin = None if start is None else _open_start(start, dataset)
     if begin is not None:

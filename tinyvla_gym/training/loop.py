@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from typing import Any
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from tinyvla_gym.errors import ConfigError, OutputError
+from tinyvla_gym.errors import CheckpointError, ConfigError, OutputError
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
-from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy, check_chunks
 from tinyvla_gym.training.batches import Batches, Frames
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.ema import Ema
@@ -86,14 +87,17 @@ def train(
 
     Raises:
         OutputError: If ``run`` holds a run and ``resume`` is not set, or cannot be written.
-        ConfigError: If the run that is resumed had another config.
+        ConfigError: If the run that is resumed had another config or other data, or the spec
+            or the start has other chunks or another model than the config.
         CheckpointError: If the state is damaged.
     """
     torch.set_num_threads(1)
-    _open_run(run, config, resume=resume)
     interface = spec.interface
+    check_chunks(config.model, spec)
     if start is not None and start.config != config.model:
         raise ConfigError("The policy to start from has another model than the run's settings.")
+    origin = {key: value for key, value in (facts or {}).items() if key in ("data", "start")}
+    _open_run(run, {**config.to_dict(), **origin}, resume=resume)
     normalizer = (
         start.normalizer
         if start is not None
@@ -118,7 +122,7 @@ def train(
 
     run_as_team(config.processes, work)
     made[0].save_pretrained(run / "checkpoint", half=True)
-    return made[0]
+    return TinyVLAPolicy.from_pretrained(run / "checkpoint")  # what was rounded is what we give
 
 
 def _learn(
@@ -147,7 +151,9 @@ def _learn(
         rate = learning_rate(step, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        noise = torch.Generator().manual_seed((config.seed * 1_000_003 + step) * 64 + team.rank)
+        seed = (config.seed * 1_000_003 + step) * 64 + team.rank
+        torch.manual_seed(seed)  # dropout's, so that it does not depend on the steps before
+        noise = torch.Generator().manual_seed(seed)
         loss = model.loss(
             batch.inputs, batch.actions, batch.is_pad, draws=config.draws, generator=noise
         )
@@ -188,8 +194,10 @@ class Logbook:
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step)
         self._path = run / LOG
         rows = _rows_until(self._path, step)
-        with self._path.open("w", newline="") as file:
+        fresh = self._path.with_name(f".{LOG}.new")
+        with fresh.open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
+        os.replace(fresh, self._path)
         self._clear()
 
     def note(
@@ -250,21 +258,28 @@ def _rows_until(path: Path, step: int) -> list[list[str]]:
     return [row for row in rows if len(row) == len(COLUMNS) and int(row[0]) <= step]
 
 
-def _open_run(run: Path, config: TrainConfig, *, resume: bool) -> None:
-    settings = json.loads(json.dumps(config.to_dict()))
+def _open_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
+    """Refuses a folder that is in use, and a resumed run's settings if they have changed."""
+    settings = json.loads(json.dumps(settings))
+    path = run / SETTINGS
     try:
         run.mkdir(parents=True, exist_ok=True)
-        if (run / SETTINGS).exists():
-            if not resume:
-                raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
-            before = json.loads((run / SETTINGS).read_text())
-            changed = sorted(key for key in settings if before.get(key) != settings[key])
-            if changed:
-                raise ConfigError(
-                    f"The run in {run} was begun with other settings: {', '.join(changed)}."
-                )
-        (run / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
+        if not path.exists():
+            fresh = path.with_name(f".{SETTINGS}.new")
+            fresh.write_text(json.dumps(settings, indent=2) + "\n")
+            os.replace(fresh, path)
+            return
+        if not resume:
+            raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
+        before = json.loads(path.read_text())
+        changed = [name for name in settings if before.get(name, settings[name]) != settings[name]]
+    except OutputError:
+        raise
     except OSError as error:
-        if isinstance(error, OutputError):
-            raise
         raise OutputError(run, str(error)) from error
+    except (AttributeError, ValueError) as error:
+        raise CheckpointError(run, f"{SETTINGS} is damaged: {error}") from error
+    if changed:
+        raise ConfigError(
+            f"The run in {run} was begun with other settings: {', '.join(sorted(changed))}."
+        )

@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tinyvla_gym.errors import CheckpointError
+from tinyvla_gym.errors import CheckpointError, OutputError
 from tinyvla_gym.training.ema import Ema
 
 
@@ -23,6 +23,9 @@ def save_state(
         model: The weights.
         ema: The averaged weights.
         optimizer: AdamW, whose moments are kept.
+
+    Raises:
+        OutputError: If the file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
@@ -31,8 +34,11 @@ def save_state(
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
     fresh = path.with_name(f".{path.name}.new")
     plain = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(plain, fresh, metadata={"step": str(step)})
-    os.replace(fresh, path)
+    try:
+        save_file(plain, fresh, metadata={"step": str(step)})
+        os.replace(fresh, path)
+    except (OSError, SafetensorError) as error:  # a full disk is the latter
+        raise OutputError(path, str(error)) from error
 
 
 def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> int:
@@ -47,14 +53,23 @@ def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Op
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         model.load_state_dict(_part(tensors, "model."))
         ema.model.load_state_dict(_part(tensors, "ema."))
-    except (SafetensorError, KeyError, RuntimeError, TypeError) as error:
+        _load_moments(optimizer, _part(tensors, "optimizer."))
+    except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(path, f"the run cannot be resumed from it: {error}") from error
+    return step
+
+
+def _load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _part(tensors, "optimizer.").items():
+    for name, tensor in tensors.items():
         index, moment = name.split(".", 1)
         moments.setdefault(int(index), {})[moment] = tensor
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for index, weight in enumerate(weights):
+        known = moments.get(index, {}).values()  # none if the weight never had a gradient
+        if any(moment.dim() and moment.shape != weight.shape for moment in known):
+            raise ValueError(f"optimizer.{index} is not of the shape {tuple(weight.shape)}")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    return step
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from tinyvla_gym.errors import ConfigError, UnknownNameError
+from tinyvla_gym.errors import ChunkLengthError, ConfigError, UnknownNameError
 from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
 from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
@@ -48,6 +48,21 @@ class TinyVLAConfig:
             raise ConfigError(
                 f"horizon={self.horizon} must be a multiple of 4: the U-Net halves it twice."
             )
+        if not 1 <= self.execute <= self.horizon:
+            raise ChunkLengthError(self.execute, self.horizon)
+        if self.fusion_layers < 1:
+            raise ConfigError(f"fusion_layers must be at least 1, got {self.fusion_layers}.")
+        if not 1 <= self.sample_steps <= self.train_steps:
+            raise ConfigError(
+                f"sample_steps={self.sample_steps} must be from 1 to "
+                f"train_steps={self.train_steps}."
+            )
+        if any(width % self.groups for width in self.widths):
+            raise ConfigError(f"widths {self.widths} must be multiples of groups={self.groups}.")
+        if self.kernel % 2 == 0 or self.step_size % 2 or self.step_size < 4:
+            raise ConfigError(
+                f"kernel={self.kernel} must be odd and step_size={self.step_size} even, at least 4."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain lists, numbers and strings, for JSON."""
@@ -55,7 +70,7 @@ class TinyVLAConfig:
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "TinyVLAConfig":
-        """Reads what ``to_dict`` wrote.
+        """Reads what ``to_dict`` wrote, also after JSON turned tuples into lists.
 
         Raises:
             ConfigError: If a key is missing or unknown.
@@ -67,7 +82,12 @@ class TinyVLAConfig:
                 f"missing: {', '.join(sorted(wanted - set(facts))) or 'none'}; "
                 f"unknown: {', '.join(sorted(set(facts) - wanted)) or 'none'}."
             )
-        return cls(**{**facts, "widths": tuple(facts["widths"])})
+        options = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in facts["backbone_options"].items()
+        }
+        typed = {"widths": tuple(facts["widths"]), "backbone_options": options}
+        return cls(**{**facts, **typed})
 
 
 def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from tinyvla_gym.errors import CheckpointError
+from tinyvla_gym.errors import CheckpointError, ConfigError
 from tinyvla_gym.interface import ActionChunk, Observation
 from tinyvla_gym.policies.checkpoint import read_folder, write_folder
 from tinyvla_gym.policies.normalize import Normalizer
@@ -39,7 +40,11 @@ class TinyVLAPolicy:
             spec: The promises.
             normalizer: The training data's statistics.
             facts: What else the checkpoint should say: data, seeds, versions, metrics.
+
+        Raises:
+            ConfigError: If the spec promises other chunks than the model makes.
         """
+        check_chunks(config, spec)
         self.model = model.eval()
         self.config = config
         self.facts = dict(facts or {})
@@ -88,7 +93,8 @@ class TinyVLAPolicy:
             shape = (len(observations), self.spec.horizon, len(self.spec.interface.action))
             noise = self._rng.standard_normal(shape, np.float32)
         condition = self.model.encode(self.inputs(observations))
-        normal = self.model.sample(condition, torch.from_numpy(noise).to(condition.device))
+        drawn = torch.from_numpy(np.array(noise, np.float32)).to(condition.device)
+        normal = self.model.sample(condition, drawn)
         actions = self._normalizer.to_physical(normal.cpu().numpy())
         space = self.spec.interface.action_space()
         return np.clip(actions, space.low, space.high)
@@ -119,7 +125,9 @@ class TinyVLAPolicy:
             OutputError: If the folder cannot be written.
         """
         weights = {
-            name: (tensor.half() if half else tensor).contiguous().cpu()
+            name: (tensor.half() if half and tensor.is_floating_point() else tensor)
+            .contiguous()
+            .cpu()
             for name, tensor in self.model.state_dict().items()
         }
         config = {
@@ -148,16 +156,47 @@ class TinyVLAPolicy:
                 state_names=spec.interface.state,
                 action_names=spec.interface.action,
             )
-        except (KeyError, TypeError, ValueError) as error:
+            check_chunks(config, spec)
+            model = build(config, spec.interface)
+            facts = dict(written["facts"])
+        except KeyError as error:
+            raise CheckpointError(folder, f"config.json has no {error}.") from error
+        except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(folder, f"config.json does not fit: {error}") from error
-        model = build(config, spec.interface)
-        found = model.load_state_dict(
-            {name: tensor.float() for name, tensor in weights.items()}, strict=False
-        )
-        if found.missing_keys or found.unexpected_keys:
-            raise CheckpointError(
-                folder,
-                f"missing weights: {found.missing_keys or 'none'}; "
-                f"unexpected weights: {found.unexpected_keys or 'none'}.",
-            )
-        return cls(model, config, spec, normalizer, facts=written.get("facts"))
+        _check_weights(folder, weights, model.state_dict())
+        model.load_state_dict(weights)  # half precision becomes float32
+        return cls(model, config, spec, normalizer, facts=facts)
+
+
+def check_chunks(config: TinyVLAConfig, spec: PolicySpec) -> None:
+    """Refuses a spec that promises other chunks than the model makes.
+
+    Raises:
+        ConfigError: It names both shapes.
+    """
+    made = (config.horizon, len(spec.interface.action))
+    promised = {"horizon": (spec.horizon, made[1]), "noise_shape": spec.noise_shape}
+    for name, shape in promised.items():
+        if shape != made:
+            raise ConfigError(f"The model makes chunks {made}, the spec's {name} says {shape}.")
+
+
+def _check_weights(folder: Path, have: dict[str, Tensor], want: dict[str, Tensor]) -> None:
+    misshaped = [
+        f"{name} {tuple(have[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in want.items()
+        if name in have and have[name].shape != tensor.shape
+    ]
+    problems = {
+        "missing": sorted(want.keys() - have.keys()),
+        "unexpected": sorted(have.keys() - want.keys()),
+        "misshaped": misshaped,
+    }
+    if any(problems.values()):
+        listed = (f"{what} weights: {_shown(names)}" for what, names in problems.items())
+        raise CheckpointError(folder, "; ".join(listed) + ".")
+
+
+def _shown(names: Sequence[str], most: int = 5) -> str:
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return ", ".join([*names[:most], *more]) or "none"
