@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 
 from tinyvla_gym import Protocol, evaluate
-from tinyvla_gym.cli.console import console, print_results, progress
+from tinyvla_gym.cli.console import console, print_results
+from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.evaluation.report import write_report
 from tinyvla_gym.events import Outcome
 
@@ -18,13 +19,15 @@ OUTPUT = Path("runs/demo")
 PROTOCOL = Protocol(suite="demo", episodes=5, parallel=1)
 
 if __name__ == "__main__":
-    solved = 0
-    with progress(6 * PROTOCOL.episodes, "nano plays") as advance:
+    played, solved = 0, 0
+    with progress() as show:
 
         def note(task: str, outcome: Outcome) -> None:
-            global solved
+            """Counts an episode."""
+            global played, solved
+            played += 1
             solved += outcome.success
-            advance(1, f"{solved} solved, now {task}")
+            show("nano plays", played, 6 * PROTOCOL.episodes, f"{solved} solved, now {task}")
 
         results = evaluate(
             "nano",

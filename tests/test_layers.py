@@ -23,6 +23,7 @@ SIDEWAYS = {  # one way only, so there is never a circle
     ("events", "interface"),
     ("wrappers", "envs"),
     ("loop", "chunking"),
+    ("loop", "envs"),  # one function: whether an env can advance without looking
     ("evaluation", "chunking"),
     ("evaluation", "loop"),
     ("evaluation", "envs"),  # suites are made of tasks

@@ -1,5 +1,6 @@
 """Collects demonstrations from scripted experts into a dataset."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,14 +55,28 @@ class Plan:
     progress_frac: float = 0.5
     instructions: str = "train"
 
-    def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise ConfigError(f"episodes must be at least 1, got {self.episodes}.")
-        last = DEMONSTRATION_SEEDS[-1]
-        if self.seed < 0 or self.seed + self.episodes - 1 > last:
+    def check(self) -> None:
+        """Makes sure that it can be carried out; ``collect`` does so first.
+
+        Raises:
+            ConfigError: If a number is out of its range, or a seed is not for demonstrations.
+        """
+        # Not at construction: the command line's parser would wrap the message.
+        limits = {
+            **dict.fromkeys(("episodes", "horizon", "noise_hold"), (1, math.inf)),
+            **dict.fromkeys(("linger", "noise_std"), (0, math.inf)),
+            **dict.fromkeys(("noise_calm_frac", "noisy_frac", "progress_frac"), (0, 1)),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                wanted = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+                raise ConfigError(f"{name} must be {wanted}, got {value}.")
+        first, last = self.seed, self.seed + self.episodes - 1
+        if first not in DEMONSTRATION_SEEDS or last not in DEMONSTRATION_SEEDS:
             raise ConfigError(
-                f"Demonstrations take seeds from 0 to {last}, "
-                f"not {self.seed} to {self.seed + self.episodes - 1}."
+                f"Demonstrations take seeds from 0 to {DEMONSTRATION_SEEDS[-1]}, "
+                f"not {first} to {last}."
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,10 +111,11 @@ def collect(
         The number of episodes in the dataset.
 
     Raises:
-        ConfigError: If an env has no expert, the envs' interfaces differ, or an expert keeps
-            failing.
+        ConfigError: If the plan is impossible, an env has no expert, the envs' interfaces
+            differ, or an expert keeps failing.
         OutputError: If ``out`` is in use or cannot be written to.
     """
+    plan.check()
     env_ids = tuple(dict.fromkeys(env_ids))
     options = {
         "horizon": plan.horizon,

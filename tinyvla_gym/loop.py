@@ -7,10 +7,10 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 from numpy.typing import NDArray
 
 from tinyvla_gym.chunking import Agent, PlanningAgent, Slot
+from tinyvla_gym.envs.env import find_advance
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.events import Listener, Outcome, Source, Step
 from tinyvla_gym.interface import Observation
@@ -186,7 +186,7 @@ class _Episode:
         self._env = env
         self._listeners = listeners
         images_needed = any(listener.needs_images for listener in listeners)
-        self._advance = None if images_needed else _find_advance(env)
+        self._advance = None if images_needed else find_advance(env)
         self._instruction: str = info["instruction"]
         self._steps = 0
         self._return = 0.0
@@ -267,17 +267,6 @@ def _tell_end(listeners: Sequence[Listener], outcome: Outcome | None) -> list[Ex
         except Exception as failure:  # the others still have files to close
             failures.append(failure)
     return failures
-
-
-def _find_advance(env: Env) -> Callable[[NDArray[np.float32]], Any] | None:
-    """The env's ``advance``, unless a wrapper in the stack would miss the tick."""
-    layer = env
-    while isinstance(layer, gym.Wrapper):
-        passes = isinstance(layer, OrderEnforcing | PassiveEnvChecker)
-        if not (passes or hasattr(layer, "advance")):
-            return None
-        layer = layer.env
-    return env.get_wrapper_attr("advance") if hasattr(layer, "advance") else None
 
 
 def _check_fit(env: Env, agent: Agent, *, any_profile: bool) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from tinyvla_gym.data.atomic import save_json, written_whole
+from tinyvla_gym.data.atomic import check_writable, save_json, written_whole
 from tinyvla_gym.errors import OutputError
 
 
@@ -38,3 +38,22 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
     with pytest.raises(OutputError, match=f"Cannot write to {path}"):
         save_json(path, {})
+
+
+def test_a_place_that_can_be_written_to_is_left_as_it_was(tmp_path):
+    (tmp_path / "note.txt").write_text("old")
+
+    check_writable(tmp_path / "note.txt")
+    check_writable(tmp_path / "new" / "note.txt")
+
+    assert (tmp_path / "note.txt").read_text() == "old"
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_to_is_told_beforehand(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OutputError, match=r"file/note\.txt"):
+        check_writable(tmp_path / "file" / "note.txt")
+    with pytest.raises(OutputError, match="it is a folder"):
+        check_writable(tmp_path)

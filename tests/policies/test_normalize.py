@@ -134,5 +134,5 @@ def test_statistics_that_cannot_be_used_are_refused(spoil) -> None:
     facts = measured().to_dict()
     spoil(facts)
 
-    with pytest.raises(ConfigError, match="The normaliser (wants mean and std|divides by)"):
+    with pytest.raises(ConfigError, match=r"The normaliser (wants mean and std|divides by)"):
         Normalizer.from_dict(facts, state_names=STATE, action_names=ACTION)

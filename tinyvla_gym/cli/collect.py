@@ -31,21 +31,19 @@ class Collect:
         """Records."""
         ids = list(dict.fromkeys(name for one in self.envs for name in env_ids(one)))
         counts = {name: [0, 0] for name in ids}
-        playing = [""]
+
+        def note(name: str, outcome: Outcome) -> None:
+            counts[name][0] += outcome.success
+            counts[name][1] += 1
+
         with progress() as show:
-
-            def note(name: str, outcome: Outcome) -> None:
-                counts[name][0] += outcome.success
-                counts[name][1] += 1
-                playing[0] = name.removeprefix("TinyVLA/")
-
             total = collect(
                 ids,
                 self.out,
                 self.plan,
                 resume=self.resume,
                 on_attempt=note,
-                on_progress=lambda what, done, wanted: show(what, done, wanted, playing[0]),
+                on_progress=show,
             )
         for name, (kept, tried) in counts.items():
             console.print(f"{name}: {kept} demonstrations of {tried} attempts", soft_wrap=True)

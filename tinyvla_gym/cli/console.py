@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from rich.text import Text
 from tinyvla_gym.data.atomic import save_json
 from tinyvla_gym.envs.registration import METAWORLD_TASKS, REACH_ID, metaworld_id
 from tinyvla_gym.errors import UnknownNameError
-from tinyvla_gym.evaluation.results import Results
+from tinyvla_gym.evaluation.results import Results, TaskResult
 from tinyvla_gym.evaluation.suites import suite_tasks
 
 _WIDE = 120  # columns of a log, which nobody's terminal limits
+_GAP = 2  # between columns of a table
 _SUITES = ("mt10", "mt50", "demo")
 
 
@@ -53,41 +55,47 @@ def env_ids(name: str) -> list[str]:
         return [name]
     if name in _SUITES or name == "reach-toy":
         return list(suite_tasks("reach" if name == "reach-toy" else name).values())
-    task = name.removeprefix("TinyVLA/").removeprefix("MetaWorld-").removesuffix("-v3")
+    task = name.removeprefix("TinyVLA/MetaWorld-").removesuffix("-v3")
     if task not in METAWORLD_TASKS:
         raise UnknownNameError("env", task, [*METAWORLD_TASKS, *_SUITES, REACH_ID])
     return [metaworld_id(task)]
 
 
-def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """Begins a table whose lines never wrap; the second column gives way if it must.
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> None:
+    """Prints a table whose lines never wrap.
 
     Args:
-        columns: Headings of text.
-        numbers: Headings of numbers, which follow.
+        headings: One per column; the second column gives way where the terminal is narrow.
+        rows: One text per column.
+        numbers: So many of the last columns are numbers.
     """
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for place, heading in enumerate(columns):
-        made.add_column(heading, no_wrap=True, min_width=None if place == 1 else len(heading))
-    for heading in numbers:
-        made.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
-    return made
+    widths = [max(len(cell) for cell in cells) for cells in zip(headings, *rows, strict=True)]
+    spare = console.width - sum(widths) - _GAP * len(widths)
+    widths[1] = max(len(headings[1]), widths[1] + min(spare, 0))
+    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold")
+    for place, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+        justify = "right" if place >= len(headings) - numbers else "left"
+        table.add_column(heading, width=width, no_wrap=True, justify=justify)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def print_results(results: Results) -> None:
     """Prints a table of success rates with everything that they depend on."""
-    numbers = ("solved", "95 % interval", "steps", "ms per plan")
-    rates = table("task", "sentence", numbers=numbers)
-    for result in results.tasks.values():
-        low, high = (100 * bound for bound in result.wilson95)
-        rates.add_row(
-            result.task,
-            result.sentence,
-            f"{result.successes} of {result.episodes}",
-            f"{low:.0f} to {high:.0f} %",
-            f"{result.mean_steps:.0f}",
-            "" if result.plan_ms is None else f"{result.plan_ms:.1f}",
-        )
-    console.print(rates)
+    headings = ("task", "sentence", "solved", "95 % interval", "steps", "ms per plan")
+    print_table(headings, [_row(result) for result in results.tasks.values()], numbers=4)
     for line in results.summary():
         console.print(line, soft_wrap=True)
+
+
+def _row(result: TaskResult) -> tuple[str, ...]:
+    low, high = (100 * bound for bound in result.wilson95)
+    return (
+        result.task,
+        result.sentence,
+        f"{result.successes} of {result.episodes}",
+        f"{low:.0f} to {high:.0f} %",
+        f"{result.mean_steps:.0f}",
+        "" if result.plan_ms is None else f"{result.plan_ms:.1f}",
+    )

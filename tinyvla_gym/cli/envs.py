@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gymnasium as gym
 
-from tinyvla_gym.cli.console import console, table, write_json
+from tinyvla_gym.cli.console import print_table, write_json
 from tinyvla_gym.envs.registration import METAWORLD_TASKS, metaworld_id
 from tinyvla_gym.envs.sentences import sentences
 from tinyvla_gym.evaluation.suites import TIERS
@@ -28,9 +28,7 @@ class Envs:
         known = {row["id"] for row in rows}
         others = [name for name in gym.registry if name.startswith("TinyVLA/")]
         rows += [{"id": name, "tier": "", "sentence": ""} for name in others if name not in known]
-        listed = table("id", "sentence", "tier")
-        for row in rows:
-            listed.add_row(row["id"], row["sentence"], row["tier"])
-        console.print(listed)
+        headings = ("id", "sentence", "tier")
+        print_table(headings, [[row[key] for key in headings] for row in rows], numbers=0)
         write_json(self.json, {"envs": rows})
         return 0

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.progress import (
     BarColumn,
@@ -81,14 +82,14 @@ def progress() -> Iterator[Show]:
     ]
     watched = console.is_terminal
     with Progress(
-        *columns, console=console, disable=not watched, speed_estimate_period=_PACE_OVER_S
+        *columns,
+        console=console,
+        disable=not watched,
+        get_time=time.monotonic,
+        speed_estimate_period=_PACE_OVER_S,
     ) as bars:
         yield Show(bars, watched=watched)
 
 
 def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown time"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes}:{rest:02d} min"
+    return "unknown time" if seconds is None else str(timedelta(seconds=round(seconds)))

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from tinyvla_gym.errors import OutputError
@@ -38,6 +39,20 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as problem:
         raise OutputError(path, f"{problem.strerror or problem}.") from problem
+
+
+def check_writable(path: Path) -> None:
+    """Makes sure, before long work, that a file can be written; what is there stays as it is.
+
+    Raises:
+        OutputError: If the place cannot be written to, or is a folder.
+    """
+    if path.is_dir():
+        raise OutputError(path, "it is a folder; name a file.")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
 
 
 def save_json(path: Path, facts: Mapping[str, Any]) -> None:

@@ -1,11 +1,13 @@
 """What every env of this package promises beyond Gymnasium's contract."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 from numpy.typing import NDArray
 
 from tinyvla_gym.errors import ActionNotFiniteError, ConfigError, EpisodeOverError
@@ -91,8 +93,10 @@ class ManipulationEnv(gym.Env[Observation, NDArray[np.float32]]):
 
         Raises:
             InstructionError: If the sentence is not printable ASCII or too long.
-            ConfigError: If an option is unknown.
+            ConfigError: If an option is unknown, or the seed negative.
         """
+        if seed is not None and seed < 0:
+            raise ConfigError(f"A seed is an integer from 0 on, got {seed}.")
         super().reset(seed=seed)
         options = dict(options or {})
         self.episode_seed = int(self.np_random.integers(*UNSEEDED)) if seed is None else int(seed)
@@ -157,3 +161,19 @@ class ManipulationEnv(gym.Env[Observation, NDArray[np.float32]]):
             "seed": self.episode_seed,
             "instruction": self.instruction,
         }
+
+
+def find_advance(env: gym.Env[Any, Any]) -> Callable[[NDArray[np.float32]], Tick] | None:
+    """Returns the env's ``advance``, unless a wrapper in the stack would miss the tick.
+
+    Args:
+        env: An env, wrapped or not. Gymnasium's own OrderEnforcing and PassiveEnvChecker let
+            ticks pass; any other wrapper must have an ``advance`` of its own.
+    """
+    layer = env
+    while isinstance(layer, gym.Wrapper):
+        passes = isinstance(layer, OrderEnforcing | PassiveEnvChecker)
+        if not (passes or hasattr(layer, "advance")):
+            return None
+        layer = layer.env
+    return env.get_wrapper_attr("advance") if hasattr(layer, "advance") else None

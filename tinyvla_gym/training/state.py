@@ -54,7 +54,7 @@ def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Op
         model.load_state_dict(_part(tensors, "model."))
         ema.model.load_state_dict(_part(tensors, "ema."))
         _load_moments(optimizer, _part(tensors, "optimizer."))
-    except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(path, f"the run cannot be resumed from it: {error}") from error
     return step
 

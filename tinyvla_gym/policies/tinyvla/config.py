@@ -91,8 +91,17 @@ class TinyVLAConfig:
 
 
 def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
-    """Builds the model for an interface, with fresh weights from torch's generator."""
-    backbone = BACKBONES[config.backbone](len(interface.cameras), **config.backbone_options)
+    """Builds the model for an interface, with fresh weights from torch's generator.
+
+    Raises:
+        ConfigError: If the backbone does not know its options.
+    """
+    try:
+        backbone = BACKBONES[config.backbone](len(interface.cameras), **config.backbone_options)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"The options {config.backbone_options} do not fit {config.backbone}: {error}"
+        ) from error
     denoiser = ConditionalUnet1D(
         len(interface.action),
         backbone.width,

@@ -1,0 +1,94 @@
+"""Tests for cli/train.py."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from tinyvla_gym.demonstrations import Plan, collect
+from tinyvla_gym.envs.registration import REACH_ID
+from tinyvla_gym.policies.load import load_policy
+
+OPTIONS = {"cameras": {"top": 16}}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recorded") / "data"
+    plan = Plan(episodes=2, horizon=60, linger=0)
+    collect([REACH_ID], folder, plan, env_options=OPTIONS)
+    return folder
+
+
+@pytest.fixture
+def data(recorded, tmp_path):
+    return shutil.copytree(recorded, tmp_path / "data")
+
+
+def train(data, out, *more):
+    return ("train", "--preset", "tiny", "--data", data, "--out", out, *more)
+
+
+def test_a_dataset_becomes_a_policy(cli, data, tmp_path) -> None:
+    out = tmp_path / "run"
+
+    answer = cli(
+        *train(data, out, "--steps", 2, "--name", "pupil", "--json", tmp_path / "log.json")
+    )
+
+    assert (answer.code, answer.err) == (0, "")
+    assert "decoding the dataset: 2 of 2" in answer.out
+    assert "training: 2 of 2" in answer.out
+    assert load_policy(out / "checkpoint").spec.name == "pupil"
+    assert json.loads((tmp_path / "log.json").read_text())["step"] == 2
+
+
+def test_a_run_is_not_overwritten_and_may_be_resumed(cli, refused, data, tmp_path) -> None:
+    cli(*train(data, tmp_path / "run", "--steps", 2))
+
+    assert "it holds a run; pass --resume" in refused(*train(data, tmp_path / "run", "--steps", 2))
+    assert "other settings: " in refused(*train(data, tmp_path / "run", "--steps", 4, "--resume"))
+    assert cli(*train(data, tmp_path / "run", "--steps", 2, "--resume")).code == 0
+    assert (tmp_path / "run" / "checkpoint" / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--preset", "nan"], "Did you mean 'nano'?"),
+        (["--steps", "0"], "steps"),
+        (["--processes", "0"], "processes must be at least 1, got 0"),
+        (["--lora-rank", "-1"], "lora_rank must not be negative"),
+        (["--start", "./nowhere"], "there is no such folder"),
+    ],
+)
+def test_a_mistake_is_explained(refused, data, tmp_path, arguments, complaint) -> None:
+    assert complaint in refused(*train(data, tmp_path / "run", *arguments))
+
+
+def test_a_run_has_no_place_below_a_file(refused, data, tmp_path) -> None:
+    (tmp_path / "file").touch()
+
+    assert "Cannot write to" in refused(*train(data, tmp_path / "file" / "run"))
+
+
+def test_what_is_no_dataset_is_refused(refused, tmp_path) -> None:
+    assert "there is no such folder" in refused(*train(tmp_path / "nowhere", tmp_path / "run"))
+    assert "not a LeRobot dataset" in refused(*train(tmp_path, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("left_frac", [0.0, 0.5, 0.99])
+def test_a_dataset_that_was_cut_short_is_refused(refused, data, tmp_path, left_frac) -> None:
+    [path] = data.glob("data/*/*.parquet")
+    os.truncate(path, int(left_frac * path.stat().st_size))
+
+    told = refused(*train(data, tmp_path / "run"))
+
+    assert f"The dataset {path} cannot be used" in told
+
+
+def test_without_torch_the_remedy_is_told(refused, monkeypatch, data, tmp_path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "tinyvla_gym.training.dataset", None)
+
+    assert 'pip install "tinyvla-gym[tinyvla]"' in refused(*train(data, tmp_path / "run"))

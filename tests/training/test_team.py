@@ -1,0 +1,106 @@
+"""Tests for training/team.py."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tinyvla_gym.training.team import Team, run_as_team
+
+X, Y = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)), torch.arange(12.0)[:, None]
+
+
+def a_net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1), nn.Linear(1, 1))
+
+
+def learn(team, steps=3):
+    """A few steps on this process's share; the last layer is never used."""
+    net = a_net()
+    used = net[:3]
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for _ in range(steps):
+        optimizer.zero_grad(set_to_none=True)
+        rows = slice(team.rank, None, team.size)
+        nn.functional.mse_loss(used(X[rows]), Y[rows]).backward()
+        team.average_gradients(net)
+        optimizer.step()
+    return torch.cat([weight.detach().flatten() for weight in net.parameters()])
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_team_learns_what_one_would_and_all_its_members_the_same(size, tmp_path: Path) -> None:
+    def work(team):
+        torch.save(learn(team), tmp_path / f"{team.rank}.pt")
+
+    torch.set_num_threads(1)
+    run_as_team(size, work)
+
+    learned = [torch.load(tmp_path / f"{rank}.pt") for rank in range(size)]
+    torch.testing.assert_close(learned[0], learn(Team(0, 1)), rtol=1e-5, atol=1e-5)
+    assert all(torch.equal(one, learned[0]) for one in learned)
+
+
+def test_a_number_is_averaged_over_the_team() -> None:
+    means = []
+
+    def work(team):
+        means.append(team.mean(float(team.rank + 1)))
+
+    run_as_team(2, work)
+
+    assert means == [1.5]  # the other process has a list of its own
+
+
+def test_a_team_of_one_works_here_and_changes_nothing() -> None:
+    seen = []
+
+    def work(team):
+        seen.append((team.rank, team.size, team.mean(3.0), os.getpid()))
+
+    run_as_team(1, work)
+
+    assert seen == [(0, 1, 3.0, os.getpid())]
+    assert torch.equal(learn(Team(0, 1)), learn(Team(0, 1)))
+
+
+def test_only_rank_0_works_in_this_process(tmp_path: Path) -> None:
+    def work(team):
+        (tmp_path / str(team.rank)).write_text(str(os.getpid()))
+
+    run_as_team(2, work)
+
+    assert (tmp_path / "0").read_text() == str(os.getpid())
+    assert (tmp_path / "1").read_text() != str(os.getpid())
+
+
+@pytest.mark.parametrize("unlucky", [0, 1])
+def test_a_member_that_fails_does_not_leave_the_others_waiting(unlucky) -> None:
+    began_s = time.monotonic()
+
+    def work(team):
+        if team.rank == unlucky:
+            raise ValueError("stumbled")
+        team.mean(1.0)
+
+    with pytest.raises((ValueError, RuntimeError)):
+        run_as_team(2, work)
+
+    assert time.monotonic() - began_s < 60
+
+
+def test_after_a_failure_another_team_can_work() -> None:
+    def fail(team):
+        raise ValueError("stumbled")
+
+    with pytest.raises(ValueError, match="stumbled"):
+        run_as_team(2, fail)
+    means = []
+
+    run_as_team(2, lambda team: means.append(team.mean(2.0)))
+
+    assert means == [2.0]
