@@ -103,6 +103,13 @@ class Results:
     versions: Mapping[str, str]
 
     @property
+    def command(self) -> str:
+        """The command line that plays it again; add ``--out``."""
+        given = {name: value for name, value in self.protocol.items() if value is not None}
+        flags = " ".join(f"--{name} {value}" for name, value in given.items())
+        return f"tinyvla-gym evaluate --policy {self.policy} {flags}"
+
+    @property
     def episodes(self) -> int:
         """Episodes of all tasks."""
         return sum(result.episodes for result in self.tasks.values())
@@ -165,6 +172,7 @@ class Results:
         return {
             "format_version": FORMAT_VERSION,
             "policy": self.policy,
+            "command": self.command,
             "protocol": dict(self.protocol),
             "episodes": self.episodes,
             "successes": self.successes,

@@ -90,6 +90,7 @@ def write_folder(folder: Path, config: Mapping[str, Any], weights: Mapping[str, 
         text = json.dumps({"format_version": FORMAT_VERSION, **config}, indent=2)
         (fresh / CONFIG).write_text(text + "\n")
         save_file(dict(weights), fresh / WEIGHTS)
+        (fresh / WEIGHTS).chmod(0o644)  # safetensors keeps it from others
         _move(fresh, folder)
     except OutputError:
         raise

@@ -29,6 +29,7 @@ class NanoBackbone(nn.Module):
         channels: tuple[int, int, int] = (32, 64, 96),
         points: int = 32,
         text_width: int = 128,
+        sharpness: float = 4.0,
     ) -> None:
         """Builds the backbone.
 
@@ -38,12 +39,14 @@ class NanoBackbone(nn.Module):
             channels: Of the maps at a quarter, an eighth and a sixteenth of the resolution.
             points: Points that each camera's tower looks for, P.
             text_width: Features of the sentence.
+            sharpness: Factor on the maps before the soft-arg-max; at 1 a fresh tower sees
+                almost the whole picture as one point, and learns slowly where to look.
         """
         super().__init__()
         self.width = width
         self.text = text.SentenceEncoder(text_width)
         self.towers = nn.ModuleList(
-            CameraTower(channels, points, text_width) for _ in range(cameras)
+            CameraTower(channels, points, text_width, sharpness) for _ in range(cameras)
         )
         seen = 3 * points + channels[-1]
         self.see = nn.ModuleList(
@@ -75,8 +78,11 @@ class CameraTower(nn.Module):
     tell the fine one what is around each place.
     """
 
-    def __init__(self, channels: tuple[int, int, int], points: int, text_width: int) -> None:
+    def __init__(
+        self, channels: tuple[int, int, int], points: int, text_width: int, sharpness: float
+    ) -> None:
         super().__init__()
+        self.sharpness = sharpness
         fine, middle, coarse = channels
         self.stem = nn.Conv2d(3, fine, 8, stride=4, padding=2)
         self.stem_norm = nn.GroupNorm(8, fine)
@@ -97,7 +103,7 @@ class CameraTower(nn.Module):
         coarse = self.coarse(self.to_coarse(middle), sentence)  # (B, C, H/16, W/16)
         middle = middle + _grown(self.lift_coarse(coarse), middle)
         fine = fine + _grown(self.lift_middle(middle), fine)
-        maps = self.points(F.silu(self.merge(fine)))  # (B, P, H/4, W/4)
+        maps = self.sharpness * self.points(F.silu(self.merge(fine)))  # (B, P, H/4, W/4)
         return torch.cat([soft_arg_max(maps.contiguous()), coarse.mean((-2, -1))], dim=-1)
 
 
