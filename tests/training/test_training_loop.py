@@ -16,13 +16,21 @@ from tinyvla_gym.training.loop import COLUMNS, learning_rate, train
 
 
 def test_the_loss_falls(reach_frames, reach_spec, settings, tmp_path) -> None:
-    longer = replace(settings, steps=80, batch_size=16, log_every=20, save_every=40)
+    longer = replace(
+        settings,
+        steps=80,
+        batch_size=16,
+        draws=8,
+        learning_rate=3e-3,
+        log_every=20,
+        save_every=80,
+    )
     lines = []
 
     train(reach_frames, reach_spec, longer, tmp_path / "run", on_progress=lines.append)
 
     assert [line.step for line in lines] == [20, 40, 60, 80]
-    assert lines[-1].loss < 0.8 * lines[0].loss
+    assert lines[-1].loss < 0.75 * lines[0].loss
     assert all(np.isfinite(line.gradient_norm) for line in lines)
 
 
