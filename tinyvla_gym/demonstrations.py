@@ -46,12 +46,12 @@ class Plan:
 
     episodes: int = 50
     seed: int = 0
-    horizon: int = 300
+    horizon: int = 400
     linger: int = 10
-    noise_std: float = 0.3
-    noise_hold: float = 10.0
-    noise_calm_frac: float = 0.5
-    noisy_frac: float = 0.7
+    noise_std: float = 0.8
+    noise_hold: float = 12.0
+    noise_calm_frac: float = 0.6
+    noisy_frac: float = 0.8
     progress_frac: float = 0.5
     instructions: str = "train"
 

@@ -93,6 +93,17 @@ def test_a_batch_is_what_the_model_reads() -> None:
     assert MODEL.loss(batch.inputs, batch.actions, batch.is_pad).isfinite()
 
 
+def test_the_future_is_the_episodes_own_and_stops_at_its_end() -> None:
+    frames = CountedFrames()
+    config = replace(PLAIN, foresight_ticks=(1, 3, 100))
+
+    for step in range(4):
+        batch = make(config=config).at(step)
+        for frame, future in zip(frames_of(batch), batch.future, strict=True):
+            last = frames.ends[frames.episode_of[frame]] - 1
+            assert future[:, 0].tolist() == [min(frame + ahead, last) for ahead in (1, 3, 100)]
+
+
 def test_pictures_state_and_sentence_are_of_one_frame() -> None:
     frames = CountedFrames()
 

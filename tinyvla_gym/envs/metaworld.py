@@ -10,6 +10,7 @@ from typing import Any
 
 import mujoco
 import numpy as np
+from gymnasium.spaces import Box
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from tinyvla_gym.interface import ActionMode, Camera, Interface, Observation
 
 CONTROL_HZ = 80.0  # five physics steps of 2.5 ms
 HORIZON = 500
-CAMERAS = {"corner4_close": 96, "corner_close": 96}
+CAMERAS = {"corner4_close": 96, "corner_close": 64, "gripperPOV": 64}
 STEP_M = 0.01  # what a native action of 1 moves the hand's target by
 
 PROGRESS_JOINTS = {  # task: joint, its position at the start and at the goal [m]
@@ -34,6 +35,10 @@ PROGRESS_JOINTS = {  # task: joint, its position at the start and at the goal [m
     "window-open": ("window_slide", 0.0, 0.2),
     "window-close": ("window_slide", 0.2, 0.0),
 }
+WINDOW_PLACES_M = (  # where window-open and where window-close put the window, lowest and highest
+    ((-0.1, 0.7, 0.16), (0.1, 0.9, 0.16)),
+    ((0.0, 0.75, 0.2), (0.0, 0.9, 0.2)),
+)
 
 # The tool's z axis points along the fingers, as on other arms; the hand body's x axis does.
 _TOOL_TO_HAND = np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -52,7 +57,9 @@ class MetaWorldEnv(ManipulationEnv):
     rotation is ignored. Other out-of-range actions are clipped, as MetaWorld does.
 
     ``reset`` knows three options: ``instruction``; ``progress`` in [0, 1), how far a drawer or
-    window has already come; ``goal_marker=False``, which hides the goal's coloured ball.
+    window has already come; ``goal_marker=False``, which hides the goal's coloured ball. A window
+    with progress stands where it may in either of the two window tasks, so that the place of a
+    half-open one does not tell which way it should go.
 
     ``info["privileged"]`` is MetaWorld's own observation with the goal, float64, shape (39,).
     """
@@ -115,6 +122,7 @@ class MetaWorldEnv(ManipulationEnv):
         self._instructions: SentenceSet = instructions
         self._goal_marker = True
         self._sim = _make_sim(task)
+        self._places = self._sim._random_reset_space
         self._expert = ENV_POLICY_MAP[f"{task}-v3"]()
 
     def _begin(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
@@ -123,8 +131,12 @@ class MetaWorldEnv(ManipulationEnv):
         if options:
             raise ConfigError(f"{self.name} knows no reset option {sorted(options)}.")
         self._goal_marker = goal_marker
-        world, words = np.random.SeedSequence(seed).spawn(2)
+        world, words, places = np.random.SeedSequence(seed).spawn(3)
         self._sim.seed(int(world.generate_state(1)[0]))
+        self._sim._random_reset_space = self._places
+        if progress and self.task.startswith("window"):
+            pick = np.random.default_rng(places).integers(len(WINDOW_PLACES_M))
+            self._sim._random_reset_space = Box(*np.array(WINDOW_PLACES_M[pick]), dtype=float)
         self._sim.reset()
         if progress:
             joint, start, goal = PROGRESS_JOINTS[self.task]

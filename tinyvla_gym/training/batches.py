@@ -2,7 +2,8 @@
 
 Nothing has to be remembered for a resumed run to see the batches that it would have seen.
 
-Shapes: B batch, K actions in a chunk, A action entries, H and W picture size.
+Shapes: B batch, K actions in a chunk, A action entries, S state entries, F times to foretell,
+H and W picture size.
 """
 
 from collections import defaultdict
@@ -73,11 +74,13 @@ class Batch:
         inputs: What the model sees.
         actions: Normalised chunks, (B, K, A).
         is_pad: True outside the episode, (B, K).
+        future: The normalised state some ticks later, or at the episode's end, (B, F, S).
     """
 
     inputs: Inputs
     actions: Tensor
     is_pad: Tensor
+    future: Tensor
 
 
 class Batches:
@@ -130,6 +133,8 @@ class Batches:
             config.model.horizon,
             config.chunk_offset,
         )
+        ahead = frames[:, None] + np.array(config.foresight_ticks, np.int64)  # (B, F)
+        later = np.minimum(ahead, self._frames.ends[episodes][:, None] - 1)
         words = [rng.choice(self._choices[episode]) for episode in episodes]
         images = [
             augment(self._frames.images[camera][frames], rng, config.shift_px, config.jitter)
@@ -143,6 +148,7 @@ class Batches:
             ),
             actions=torch.from_numpy(self._action[where]),
             is_pad=torch.from_numpy(is_pad),
+            future=torch.from_numpy(self._state[later]),
         )
 
     def _indices(self, step: int) -> NDArray[np.int64]:

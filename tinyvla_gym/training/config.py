@@ -36,7 +36,11 @@ class TrainConfig:
     """The adapters' scale is ``lora_alpha / lora_rank``."""
     chunk_offset: int = 0
     """First action of a chunk, relative to the frame [ticks]; may be negative."""
-    shift_px: int = 3
+    foresight_ticks: tuple[int, ...] = (8, 16, 32, 64)
+    """How far ahead the model foretells its state while it trains [ticks]; empty for not at all."""
+    foresight_weight: float = 0.5
+    """Factor on the error of the foretold states."""
+    shift_px: int = 1
     """Random crop: pictures are padded by this much and cut back at a random place [px]."""
     jitter: float = 0.1
     """Largest relative change of brightness and of contrast."""
@@ -60,7 +64,7 @@ class TrainConfig:
         for name in ("batch_size", "draws", "processes", "log_every", "save_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("warmup_steps", "lora_rank", "shift_px", "jitter", "seed"):
+        for name in ("warmup_steps", "lora_rank", "shift_px", "jitter", "seed", "foresight_weight"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
         if self.processes > self.batch_size:
@@ -92,11 +96,13 @@ class TrainConfig:
         typed = dict(facts)
         if "model" in facts:
             typed["model"] = TinyVLAConfig.from_dict(facts["model"])
+        if "foresight_ticks" in facts:
+            typed["foresight_ticks"] = tuple(facts["foresight_ticks"])
         return cls(**typed)
 
 
 PRESETS = {
-    "nano": TrainConfig(),
+    "nano": TrainConfig(steps=14_000),
     "tiny": TrainConfig(  # seconds on Reach, for tests and lessons
         model=TinyVLAConfig(
             backbone_options={"width": 64, "channels": (8, 16, 16), "points": 8, "text_width": 32},

@@ -18,11 +18,11 @@ from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
-from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy, check_chunks
 from tinyvla_gym.training.batches import Batches, Frames
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.ema import Ema
+from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.state import load_state, save_state
 from tinyvla_gym.training.team import Team, run_as_team
 
@@ -115,7 +115,13 @@ def train(
         batches = Batches(
             frames, [camera.name for camera in interface.cameras], normalizer, model, config
         )
-        model = _learn(model, batches, config, run, team, on_progress)
+        learner = Learner(
+            model,
+            times=len(config.foresight_ticks),
+            state_size=len(interface.state),
+            weight=config.foresight_weight,
+        )
+        model = _learn(learner, batches, config, run, team, on_progress).model
         if team.rank == 0:
             merge_lora(model)
             made.append(TinyVLAPolicy(model, config.model, spec, normalizer, facts=facts))
@@ -126,24 +132,24 @@ def train(
 
 
 def _learn(
-    model: TinyVLA,
+    learner: Learner,
     batches: Batches,
     config: TrainConfig,
     run: Path,
     team: Team,
     on_progress: Callable[[Progress], None],
-) -> TinyVLA:
+) -> Learner:
     """One process's share of the run; returns the averaged weights."""
-    model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    ema = Ema(model, config.ema_decay)
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    learner = learner.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    ema = Ema(learner, config.ema_decay)
+    trained = [weight for weight in learner.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(
         trained, lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    step = load_state(run / STATE, model, ema, optimizer) if (run / STATE).exists() else 0
+    step = load_state(run / STATE, learner, ema, optimizer) if (run / STATE).exists() else 0
     logbook = Logbook(run, step, config, on_progress) if team.rank == 0 else None
 
-    model.train()
+    learner.train()
     while step < config.steps:
         began_s = time.perf_counter()
         batch = batches.at(step, part=team.rank, parts=team.size)
@@ -154,22 +160,20 @@ def _learn(
         seed = (config.seed * 1_000_003 + step) * 64 + team.rank
         torch.manual_seed(seed)  # dropout's, so that it does not depend on the steps before
         noise = torch.Generator().manual_seed(seed)
-        loss = model.loss(
-            batch.inputs, batch.actions, batch.is_pad, draws=config.draws, generator=noise
-        )
+        loss = learner.loss(batch, draws=config.draws, generator=noise)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        team.average_gradients(model)
+        team.average_gradients(learner)
         norm = torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)
         optimizer.step()
-        ema.update(model, step)
+        ema.update(learner, step)
         step += 1
         mean_loss = team.mean(float(loss.detach()))
         if logbook is not None:
             took_s = time.perf_counter() - began_s
             logbook.note(step, mean_loss, float(norm), rate, waited_s, took_s)
             if step % config.save_every == 0 or step == config.steps:
-                save_state(run / STATE, step, model, ema, optimizer)
+                save_state(run / STATE, step, learner, ema, optimizer)
     if logbook is not None:
         logbook.close()
     return ema.model

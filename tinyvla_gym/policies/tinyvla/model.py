@@ -33,7 +33,11 @@ class Inputs:
 
 
 class TinyVLA(nn.Module):
-    """The whole model. ``encode`` once, ``sample`` as often as wanted."""
+    """The whole model. ``encode`` once, ``sample`` as often as wanted.
+
+    Attributes:
+        condition_size: Entries of what ``encode`` gives, D.
+    """
 
     def __init__(
         self, backbone: nn.Module, head: DiffusionHead, *, state_size: int, fusion_layers: int
@@ -50,6 +54,7 @@ class TinyVLA(nn.Module):
         super().__init__()
         width = int(backbone.width)  # pyright: ignore[reportArgumentType]
         self.backbone = backbone
+        self.condition_size = width
         self.norm = nn.LayerNorm(width)
         layers: list[nn.Module] = [nn.Linear(width + state_size, width)]
         for _ in range(fusion_layers - 1):
