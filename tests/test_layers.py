@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "tinyvla_gym"
 FLOORS = (
     {"interface", "events", "errors"},
     {"policies", "robots", "data"},
-    {"envs", "wrappers", "chunking", "loop", "evaluation", "video"},
+    {"envs", "wrappers", "chunking", "loop", "evaluation", "live", "video"},
     {"training", "rl", "serving", "contracts", "demonstrations", "__init__"},
     {"cli", "__main__"},
 )

@@ -8,6 +8,7 @@ from tinyvla_gym.envs.registration import register_all
 if TYPE_CHECKING:
     from tinyvla_gym.chunking import ExpertAgent, RecedingHorizon, TemporalEnsemble
     from tinyvla_gym.evaluation.evaluate import Protocol, evaluate
+    from tinyvla_gym.live import LiveListener
     from tinyvla_gym.loop import rollout, rollouts
     from tinyvla_gym.policies.load import load_policy
     from tinyvla_gym.video import VideoListener
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 
 _HOMES = {  # public name -> where it lives; imported at first use, so that importing stays light
     "ExpertAgent": "tinyvla_gym.chunking",
+    "LiveListener": "tinyvla_gym.live",
     "Protocol": "tinyvla_gym.evaluation.evaluate",
     "RecedingHorizon": "tinyvla_gym.chunking",
     "TemporalEnsemble": "tinyvla_gym.chunking",
@@ -28,6 +30,7 @@ _HOMES = {  # public name -> where it lives; imported at first use, so that impo
 
 __all__ = [
     "ExpertAgent",
+    "LiveListener",
     "Protocol",
     "RecedingHorizon",
     "TemporalEnsemble",

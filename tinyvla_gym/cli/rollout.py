@@ -39,6 +39,7 @@ class Rollout:
         from tinyvla_gym.envs.make import make_env
         from tinyvla_gym.evaluation.agents import make_agent, open_policy
         from tinyvla_gym.events import Listener
+        from tinyvla_gym.live import LiveListener
         from tinyvla_gym.loop import rollout
         from tinyvla_gym.video import VideoListener
 
@@ -53,19 +54,19 @@ class Rollout:
         agent = make_agent(self.policy, policy, env, execute=self.execute)
         listeners: list[Listener] = []
         if self.video:
-            film = VideoListener(self.video, interface=world.interface, frame=world.render)
-            listeners = [film]
+            listeners = [VideoListener(self.video, interface=world.interface, frame=world.render)]
         options = None if self.instruction is None else {"instruction": self.instruction}
         outcomes = []
         with progress() as show:
             show(ids[0], 0, self.episodes)
+            live = LiveListener(lambda line: show(ids[0], len(outcomes), self.episodes, line))
             for seed in range(self.seed, self.seed + self.episodes):
                 outcome = rollout(
                     env,
                     agent,
                     seed=seed,
                     options=options,
-                    listeners=listeners,
+                    listeners=[*listeners, live],
                     any_profile=self.any_profile,
                 )
                 outcomes.append(outcome)
