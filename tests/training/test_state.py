@@ -35,7 +35,7 @@ SPOILED = {
     "no step": (lambda tensors: None, {}),
     "a step in words": (lambda tensors: None, {"step": "twelve"}),
     "a missing weight": (lambda tensors: tensors.pop("model.model.norm.weight"), {"step": "4"}),
-    "a missing average": (lambda tensors: tensors.pop("ema.norm.weight"), {"step": "4"}),
+    "a missing average": (lambda tensors: tensors.pop("ema.model.norm.weight"), {"step": "4"}),
     "another model's": (
         lambda tensors: tensors.update({"model.model.norm.weight": torch.ones(3)}),
         {"step": "4"},

@@ -12,7 +12,8 @@ from training_runs import LINES, log, losses, same_weights, weights
 from tinyvla_gym.errors import ConfigError, OutputError
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training.ema import Ema
-from tinyvla_gym.training.loop import COLUMNS, learning_rate, train
+from tinyvla_gym.training.logbook import COLUMNS
+from tinyvla_gym.training.loop import learning_rate, train
 
 
 def test_the_loss_falls(reach_frames, reach_spec, settings, tmp_path) -> None:
@@ -108,8 +109,8 @@ def test_the_averaged_weights_are_the_ones_that_are_kept(finished) -> None:
     kept = load_file(finished / "state.safetensors")
 
     for name, tensor in weights(finished).items():
-        assert torch.equal(tensor, kept[f"ema.{name}"].half())
-    assert any(not torch.equal(kept[f"ema.{n}"], kept[f"model.{n}"]) for n in weights(finished))
+        assert torch.equal(tensor, kept[f"ema.model.{name}"].half())
+    assert any(not torch.equal(kept[f"ema.model.{n}"], kept[f"model.model.{n}"]) for n in weights(finished))
 
 
 def test_the_averages_warm_up_follows_the_steps(

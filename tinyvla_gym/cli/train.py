@@ -45,7 +45,7 @@ class Train:
         from dataclasses import asdict, replace
 
         from tinyvla_gym.training.config import preset
-        from tinyvla_gym.training.loop import Progress
+        from tinyvla_gym.training.logbook import Progress
 
         given = {
             "steps": self.steps,

@@ -136,7 +136,7 @@ class MetaWorldEnv(ManipulationEnv):
         self._sim._random_reset_space = self._places
         if progress and self.task.startswith("window"):
             pick = np.random.default_rng(places).integers(len(WINDOW_PLACES_M))
-            self._sim._random_reset_space = Box(*np.array(WINDOW_PLACES_M[pick]), dtype=float)
+            self._sim._random_reset_space = Box(*np.array(WINDOW_PLACES_M[pick]), dtype=np.float64)
         self._sim.reset()
         if progress:
             joint, start, goal = PROGRESS_JOINTS[self.task]

@@ -13,7 +13,8 @@ from tinyvla_gym.policies.load import load_policy
 from tinyvla_gym.policies.policy import PolicySpec, check_fit
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training.config import TrainConfig
-from tinyvla_gym.training.loop import Progress, train
+from tinyvla_gym.training.logbook import Progress
+from tinyvla_gym.training.loop import train
 
 
 def train_on_dataset(
@@ -48,23 +49,9 @@ def train_on_dataset(
     """
     dataset = Dataset(data)
     frames = open_cache(data, progress=on_decoded)
-    interface = dataset.interface
     begin = None if start is None else _open_start(start, dataset)
     if begin is not None:
         config = replace(config, model=begin.config)
-    spec = PolicySpec(
-        name=name,
-        interface=interface,
-        profile=dataset.profile,
-        horizon=config.model.horizon,
-        execute=config.model.execute,
-        env_options={
-            "cameras": {camera.name: [camera.height, camera.width] for camera in interface.cameras},
-            "profile": dataset.profile,
-            "action_mode": interface.action_mode,
-        },
-        noise_shape=(config.model.horizon, len(interface.action)),
-    )
     facts = {
         "start": start,
         "data": {
@@ -74,14 +61,11 @@ def train_on_dataset(
             "tasks": sorted(set(frames.tasks)),
         },
         "train": config.to_dict(),
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("tinyvla-gym", "torch", "diffusers")},
-        },
+        "versions": _versions(),
     }
     return train(
         frames,
-        spec,
+        _spec(name, dataset, config),
         config,
         run,
         start=begin,
@@ -89,6 +73,29 @@ def train_on_dataset(
         resume=resume,
         on_progress=on_progress,
     )
+
+
+def _spec(name: str, dataset: Dataset, config: TrainConfig) -> PolicySpec:
+    """What a policy trained on the dataset promises."""
+    interface, model = dataset.interface, config.model
+    return PolicySpec(
+        name=name,
+        interface=interface,
+        profile=dataset.profile,
+        horizon=model.horizon,
+        execute=model.execute,
+        env_options={
+            "cameras": {camera.name: [camera.height, camera.width] for camera in interface.cameras},
+            "profile": dataset.profile,
+            "action_mode": interface.action_mode,
+        },
+        noise_shape=(model.horizon, len(interface.action)),
+    )
+
+
+def _versions() -> dict[str, str]:
+    packages = ("tinyvla-gym", "torch", "diffusers")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def _open_start(start: str, dataset: Dataset) -> TinyVLAPolicy:
