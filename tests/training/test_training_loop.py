@@ -110,7 +110,10 @@ def test_the_averaged_weights_are_the_ones_that_are_kept(finished) -> None:
 
     for name, tensor in weights(finished).items():
         assert torch.equal(tensor, kept[f"ema.model.{name}"].half())
-    assert any(not torch.equal(kept[f"ema.model.{n}"], kept[f"model.model.{n}"]) for n in weights(finished))
+    assert any(
+        not torch.equal(kept[f"ema.model.{name}"], kept[f"model.model.{name}"])
+        for name in weights(finished)
+    )
 
 
 def test_the_averages_warm_up_follows_the_steps(
