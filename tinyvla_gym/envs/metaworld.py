@@ -11,7 +11,6 @@ from typing import Any
 import mujoco
 import numpy as np
 from gymnasium.spaces import Box
-from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
@@ -20,6 +19,8 @@ from tinyvla_gym.envs.cameras import CameraSize, Viewpoint, sized_camera, viewpo
 from tinyvla_gym.envs.env import ManipulationEnv
 from tinyvla_gym.envs.registration import METAWORLD_TASKS
 from tinyvla_gym.envs.rendering import profile_named, shared_renderer
+from tinyvla_gym.envs.sawyer.goals import GOAL_SPACES
+from tinyvla_gym.envs.sawyer.simulator import make_simulator
 from tinyvla_gym.envs.sentences import SentenceSet, draw_sentence, sentences
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.interface import ActionMode, Camera, Interface, Observation
@@ -57,7 +58,9 @@ class MetaWorldEnv(ManipulationEnv):
     rotation is ignored. Other out-of-range actions are clipped, as MetaWorld does.
 
     ``reset`` knows three options: ``instruction``; ``progress`` in [0, 1), how far a drawer or
-    window has already come; ``goal_marker=False``, which hides the goal's coloured ball. A window
+    window has already come; ``goal_marker=False``, which hides the goal's coloured ball;
+    ``goal``, where the object and its goal begin, shape (3,) or (6,), in place of what the seed
+    would draw: ``benchmark_goals(seed)`` has those of MetaWorld's own benchmarks. A window
     with progress stands where it may in either of the two window tasks, so that the place of a
     half-open one does not tell which way it should go.
 
@@ -121,18 +124,20 @@ class MetaWorldEnv(ManipulationEnv):
         self.can_progress = task in PROGRESS_JOINTS
         self._instructions: SentenceSet = instructions
         self._goal_marker = True
-        self._sim = _make_sim(task)
+        self._sim = make_simulator(task)
         self._places = self._sim._random_reset_space
         self._expert = ENV_POLICY_MAP[f"{task}-v3"]()
 
     def _begin(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         progress = _checked_progress(self.task, options.pop("progress", 0.0))
         goal_marker = bool(options.pop("goal_marker", True))
+        goal = options.pop("goal", None)
         if options:
             raise ConfigError(f"{self.name} knows no reset option {sorted(options)}.")
         self._goal_marker = goal_marker
         world, words, places = np.random.SeedSequence(seed).spawn(3)
         self._sim.seed(int(world.generate_state(1)[0]))
+        self._sim.freeze_goal(None if goal is None else GOAL_SPACES[self.task].check(goal))
         self._sim._random_reset_space = self._places
         if progress and self.task.startswith("window"):
             pick = np.random.default_rng(places).integers(len(WINDOW_PLACES_M))
@@ -230,18 +235,6 @@ def _checked_progress(task: str, progress: float) -> float:
     if progress and task not in PROGRESS_JOINTS:
         raise ConfigError(f"Only {', '.join(PROGRESS_JOINTS)} start at a progress, not {task}.")
     return progress
-
-
-def _make_sim(task: str) -> Any:
-    sim: Any = ALL_V3_ENVIRONMENTS[f"{task}-v3"]()
-    # What MT1 sets for its tasks, save that goals follow our seed instead of being frozen.
-    sim._set_task_called = True
-    sim._freeze_rand_vec = False
-    sim.seeded_rand_vec = True
-    sim._partially_observable = False
-    del sim.sawyer_observation_space  # cached for hidden goals
-    sim.max_path_length = np.inf  # the env above owns the horizon
-    return sim
 
 
 def _interface(cameras: tuple[Camera, ...], action_mode: ActionMode) -> Interface:
