@@ -1,14 +1,10 @@
 """MetaWorld's fifty tasks behind the package's interface."""
 
-# pyright: reportAttributeAccessIssue=false
-# (mujoco ships no types)
-
 import warnings
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
-import mujoco
 import numpy as np
 from gymnasium.spaces import Box
 from metaworld.policies import ENV_POLICY_MAP
@@ -118,6 +114,8 @@ class MetaWorldEnv(ManipulationEnv):
             terminate_on_success=terminate_on_success,
             linger=linger,
         )
+        self._state_low = np.asarray(self.interface.state_low, np.float32)
+        self._state_high = np.asarray(self.interface.state_high, np.float32)
         self.task = task
         self.profile = profile_named(profile)
         self.render_mode = render_mode
@@ -126,6 +124,7 @@ class MetaWorldEnv(ManipulationEnv):
         self._goal_marker = True
         self._sim = make_simulator(task)
         self._places = self._sim._random_reset_space
+        self._action_low, self._action_high = self.action_space.low, self.action_space.high
         self._expert = ENV_POLICY_MAP[f"{task}-v3"]()
 
     def _begin(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
@@ -144,12 +143,9 @@ class MetaWorldEnv(ManipulationEnv):
             self._sim._random_reset_space = Box(*np.array(WINDOW_PLACES_M[pick]), dtype=np.float64)
         self._sim.reset()
         if progress:
-            joint, start, goal = PROGRESS_JOINTS[self.task]
-            self._sim.data.joint(joint).qpos = start + progress * (goal - start)
-        # MetaWorld moves things at reset without recomputing where that puts them.
-        mujoco.mj_kinematics(self._sim.model, self._sim.data)
-        mujoco.mj_comPos(self._sim.model, self._sim.data)
-        mujoco.mj_camlight(self._sim.model, self._sim.data)
+            joint, start, end = PROGRESS_JOINTS[self.task]
+            self._sim.data.joint(joint).qpos = start + progress * (end - start)
+        self._sim.locate()
         self.instruction = draw_sentence(
             self.task, self._instructions, np.random.default_rng(words)
         )
@@ -161,8 +157,7 @@ class MetaWorldEnv(ManipulationEnv):
     def _tick(
         self, action: NDArray[np.float32]
     ) -> tuple[float, NDArray[np.float32], bool, dict[str, Any]]:
-        low, high = self.action_space.low, self.action_space.high
-        sent = np.clip(action, low, high)
+        sent = np.minimum(np.maximum(action, self._action_low), self._action_high)
         native = sent if self.interface.action_mode == "native" else self._towards(sent)
         self._privileged, reward, _, _, info = self._sim.step(native)
         more = {"privileged": self._privileged.copy()}
@@ -206,15 +201,12 @@ class MetaWorldEnv(ManipulationEnv):
         return renderer.render(self._sim.data, place, height, width, hidden_sites=hidden)
 
     def _state(self) -> NDArray[np.float32]:
-        data = self._sim.data
-        apart_m = np.linalg.norm(data.body("rightclaw").xpos - data.body("leftclaw").xpos)
-        open_frac = float(np.clip(apart_m / 0.1, 0.0, 1.0))
+        sim = self._sim
         if self.interface.action_mode == "native":
-            state = np.append(self._sim.get_endeff_pos(), open_frac).astype(np.float32)
+            state = np.array([*sim.get_endeff_pos(), sim.gripper_open_frac()], np.float32)
         else:
-            state = pose.pack(self._sim.tcp_center, self._tcp_rotation(), open_frac)
-        low, high = self.interface.state_low, self.interface.state_high
-        return np.clip(state, np.asarray(low, np.float32), np.asarray(high, np.float32))
+            state = pose.pack(sim.tcp_center, self._tcp_rotation(), sim.gripper_open_frac())
+        return np.minimum(np.maximum(state, self._state_low), self._state_high)
 
     def _towards(self, ee: NDArray[np.float32]) -> NDArray[np.float32]:
         """The native action whose target takes the tool to a pose, or one step nearer."""

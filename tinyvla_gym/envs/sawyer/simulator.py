@@ -19,6 +19,8 @@ from tinyvla_gym.envs.sawyer.models import Settled, shared_model
 from tinyvla_gym.envs.sawyer.tasks import faster
 
 _FINGERS_DOWN = np.array([1.0, 0.0, 1.0, 0.0])  # the hand's quaternion
+_ONES = np.ones(3, np.float32)
+_MINUS_ONES = -_ONES
 _WHOLE_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
@@ -69,13 +71,21 @@ class FastSawyer(SawyerXYZEnv):
         obs[18:36] = self._prev_obs
         return obs, {}
 
+    def locate(self) -> None:
+        """Recomputes where things are; MetaWorld moves some at reset without doing so."""
+        with self._shared.lock:
+            self._shared.lend(self._places)
+            mujoco.mj_kinematics(self.model, self.data)
+            mujoco.mj_comPos(self.model, self.data)
+            mujoco.mj_camlight(self.model, self.data)
+
     def _reset_hand(self, steps: int = 50) -> None:
         if not self._rehearsing:
             self._settle_hand(steps)
         self.init_tcp = self.tcp_center
 
     def _settle_hand(self, steps: int) -> None:
-        given = self.model.body_pos.tobytes() + self.hand_init_pos.tobytes()
+        given = self.model.body_pos.tobytes() + np.asarray(self.hand_init_pos).tobytes()
         settled = self._shared.settled
         if settled is None or settled.given != given:
             for _ in range(steps - 1):
@@ -114,7 +124,7 @@ class FastSawyer(SawyerXYZEnv):
     def set_xyz_action(self, action: NDArray[np.float32]) -> None:
         """Moves the target of the hand by up to 1 cm along each axis, shape (3,)."""
         place_m, turn = self._mocap
-        moved_m = place_m + np.minimum(np.maximum(action, -1), 1) * self.action_scale
+        moved_m = place_m + np.minimum(np.maximum(action, _MINUS_ONES), _ONES) * self.action_scale
         place_m[:] = np.minimum(np.maximum(moved_m, self.mocap_low), self.mocap_high)
         turn[:] = _FINGERS_DOWN
 
@@ -135,13 +145,17 @@ class FastSawyer(SawyerXYZEnv):
     def _get_site_pos(self, site_name: str) -> NDArray[np.float64]:
         return self._sites_m[site_name].copy()
 
-    def _get_curr_obs_combined_no_goal(self) -> NDArray[np.float64]:
+    def gripper_open_frac(self) -> float:
+        """How far apart the fingers are, 0 closed, 1 open."""
         right_m, left_m = self._claws_m
         apart_m = right_m - left_m
+        return min(max(math.sqrt(apart_m.dot(apart_m)) / 0.1, 0.0), 1.0)
+
+    def _get_curr_obs_combined_no_goal(self) -> NDArray[np.float64]:
         places_m, turns = self._get_pos_objects(), self._get_quat_objects()
         obs = np.zeros(18)
         obs[:3] = self._hand_m
-        obs[3] = min(max(math.sqrt(apart_m.dot(apart_m)) / 0.1, 0.0), 1.0)
+        obs[3] = self.gripper_open_frac()
         for i in range(len(places_m) // 3):
             start = 4 + 7 * i
             obs[start : start + 3] = places_m[3 * i : 3 * i + 3]
@@ -155,7 +169,8 @@ class FastSawyer(SawyerXYZEnv):
         obs[36:] = self._target_pos
         return obs
 
-    _gripper_caging_reward = caging
+    def _gripper_caging_reward(self, *positional: Any, **named: Any) -> Any:
+        return caging(self, *positional, **named)
 
     def pads_y_m(self) -> list[float]:
         """The pads of the left and the right finger along the axis that they close along [m]."""
@@ -183,11 +198,11 @@ def make_simulator(task: str) -> Any:
     Args:
         task: MetaWorld's name without suffix: ``drawer-open``.
     """
-    kind = _task_class(task)
+    kind: Any = _task_class(task)
     shared = shared_model(kind.model_name.fget(None))
     with shared.lock:
         shared.lend(shared.pristine)
-        sim: Any = kind()
+        sim = kind()
     # What MT1 sets for its tasks, save that goals follow our seed instead of being frozen.
     sim._set_task_called = True
     sim._freeze_rand_vec = False

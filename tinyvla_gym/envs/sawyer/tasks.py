@@ -16,7 +16,7 @@ def faster(task: type, shared: type) -> type:
         task: One of MetaWorld's fifty classes.
         shared: Replaces what all of them inherit; tasks override it as they do the original.
     """
-    names = {
+    names: dict[str, Any] = {
         name: STAND_INS.get(id(value), value)
         for name, value in vars(sys.modules[task.__module__]).items()
     }

@@ -1,0 +1,1 @@
+"""How fast the package is, and whether it computes the same, against named peers."""
