@@ -1,1 +1,1 @@
-"""How fast the package is, and whether it computes the same, against named peers."""
+"""Measurements against named peers, each beside the check that makes it comparable."""

@@ -1,15 +1,18 @@
 """Whether our MetaWorld computes what metaworld 3.1.1 does; every speed ratio rests on this."""
 
+import pickle
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import metaworld
 import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
 from tinyvla_gym.envs.registration import METAWORLD_TASKS
+from tinyvla_gym.envs.sawyer.goals import benchmark_goals
 from tinyvla_gym.envs.sawyer.simulator import make_simulator
 
 STATE = ("qpos", "qvel", "qacc_warmstart", "ctrl", "mocap_pos", "mocap_quat", "xpos", "geom_xpos")
@@ -54,6 +57,25 @@ def largest_difference(
     return {
         task: max(differences(task, tuple(seeds), random_steps, expert_steps)) for task in tasks
     }
+
+
+def largest_goal_difference(seed: int) -> float:
+    """Draws MT50's goals in metaworld and without simulating, and compares them.
+
+    Args:
+        seed: The benchmark's seed.
+
+    Returns:
+        The largest absolute difference [m]; infinite if tasks or their order differ.
+    """
+    theirs: dict[str, list[NDArray[np.float64]]] = {}
+    for task in metaworld.MT50(seed=seed).train_tasks:
+        goal = pickle.loads(task.data)["rand_vec"]
+        theirs.setdefault(task.env_name.removesuffix("-v3"), []).append(goal)
+    ours = benchmark_goals(seed)
+    if list(ours) != list(theirs):
+        return float("inf")
+    return max(float(np.abs(ours[task] - theirs[task]).max()) for task in ours)
 
 
 def differences(

@@ -46,8 +46,11 @@ class GoalSpace:
         Raises:
             ConfigError: If it has another shape, lies elsewhere, or the object is at the goal.
         """
-        chosen = np.array(goal, np.float64)
         low, high = np.array(self.low), np.array(self.high)
+        try:
+            chosen = np.array(goal, np.float64)
+        except (TypeError, ValueError):
+            chosen = np.empty(0)
         if chosen.shape != low.shape or not ((low <= chosen) & (chosen <= high)).all():
             raise ConfigError(
                 f"goal must be {len(low)} numbers from {self.low} to {self.high}, got {goal!r}."
