@@ -1,5 +1,7 @@
 """MetaWorld's simulators against metaworld's own: what they say, and what they leave alone."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from metaworld.utils import reward_utils
@@ -88,6 +90,18 @@ def test_envs_that_share_a_model_do_not_see_each_other(task: str, neighbour: str
     assert env._sim.data is not other._sim.data
     for mine, expected in zip([mine for mine, _ in pairs], alone, strict=True):
         np.testing.assert_array_equal(mine, expected)
+
+
+def test_envs_that_share_a_model_may_be_stepped_from_threads() -> None:
+    seeds = range(3)
+    alone = [list(episode(MetaWorldEnv(task="door-open", cameras={}), seed)) for seed in seeds]
+    envs = [MetaWorldEnv(task="door-open", cameras={}) for _ in seeds]
+
+    with ThreadPoolExecutor(len(envs)) as threads:
+        together = list(threads.map(lambda env, seed: list(episode(env, seed)), envs, seeds))
+
+    for mine, expected in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(np.concatenate(mine), np.concatenate(expected))
 
 
 @pytest.mark.parametrize("task", ["drawer-open", "push", "basketball"])
