@@ -1,17 +1,12 @@
 """MetaWorld's fifty tasks behind the package's interface."""
 
-# pyright: reportAttributeAccessIssue=false
-# (mujoco ships no types)
-
 import warnings
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
-import mujoco
 import numpy as np
 from gymnasium.spaces import Box
-from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
@@ -20,6 +15,8 @@ from tinyvla_gym.envs.cameras import CameraSize, Viewpoint, sized_camera, viewpo
 from tinyvla_gym.envs.env import ManipulationEnv
 from tinyvla_gym.envs.registration import METAWORLD_TASKS
 from tinyvla_gym.envs.rendering import profile_named, shared_renderer
+from tinyvla_gym.envs.sawyer.goals import GOAL_SPACES
+from tinyvla_gym.envs.sawyer.simulator import make_simulator
 from tinyvla_gym.envs.sentences import SentenceSet, draw_sentence, sentences
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.interface import ActionMode, Camera, Interface, Observation
@@ -57,7 +54,9 @@ class MetaWorldEnv(ManipulationEnv):
     rotation is ignored. Other out-of-range actions are clipped, as MetaWorld does.
 
     ``reset`` knows three options: ``instruction``; ``progress`` in [0, 1), how far a drawer or
-    window has already come; ``goal_marker=False``, which hides the goal's coloured ball. A window
+    window has already come; ``goal_marker=False``, which hides the goal's coloured ball;
+    ``goal``, where the object and its goal begin, shape (3,) or (6,), in place of what the seed
+    would draw: ``benchmark_goals(seed)`` has those of MetaWorld's own benchmarks. A window
     with progress stands where it may in either of the two window tasks, so that the place of a
     half-open one does not tell which way it should go.
 
@@ -115,36 +114,38 @@ class MetaWorldEnv(ManipulationEnv):
             terminate_on_success=terminate_on_success,
             linger=linger,
         )
+        self._state_low = np.asarray(self.interface.state_low, np.float32)
+        self._state_high = np.asarray(self.interface.state_high, np.float32)
         self.task = task
         self.profile = profile_named(profile)
         self.render_mode = render_mode
         self.can_progress = task in PROGRESS_JOINTS
         self._instructions: SentenceSet = instructions
         self._goal_marker = True
-        self._sim = _make_sim(task)
+        self._sim = make_simulator(task)
         self._places = self._sim._random_reset_space
+        self._action_low, self._action_high = self.action_space.low, self.action_space.high
         self._expert = ENV_POLICY_MAP[f"{task}-v3"]()
 
     def _begin(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         progress = _checked_progress(self.task, options.pop("progress", 0.0))
         goal_marker = bool(options.pop("goal_marker", True))
+        goal = options.pop("goal", None)
         if options:
             raise ConfigError(f"{self.name} knows no reset option {sorted(options)}.")
         self._goal_marker = goal_marker
         world, words, places = np.random.SeedSequence(seed).spawn(3)
         self._sim.seed(int(world.generate_state(1)[0]))
+        self._sim.freeze_goal(None if goal is None else GOAL_SPACES[self.task].check(goal))
         self._sim._random_reset_space = self._places
         if progress and self.task.startswith("window"):
             pick = np.random.default_rng(places).integers(len(WINDOW_PLACES_M))
             self._sim._random_reset_space = Box(*np.array(WINDOW_PLACES_M[pick]), dtype=np.float64)
         self._sim.reset()
         if progress:
-            joint, start, goal = PROGRESS_JOINTS[self.task]
-            self._sim.data.joint(joint).qpos = start + progress * (goal - start)
-        # MetaWorld moves things at reset without recomputing where that puts them.
-        mujoco.mj_kinematics(self._sim.model, self._sim.data)
-        mujoco.mj_comPos(self._sim.model, self._sim.data)
-        mujoco.mj_camlight(self._sim.model, self._sim.data)
+            joint, start, end = PROGRESS_JOINTS[self.task]
+            self._sim.data.joint(joint).qpos = start + progress * (end - start)
+        self._sim.locate()
         self.instruction = draw_sentence(
             self.task, self._instructions, np.random.default_rng(words)
         )
@@ -156,8 +157,7 @@ class MetaWorldEnv(ManipulationEnv):
     def _tick(
         self, action: NDArray[np.float32]
     ) -> tuple[float, NDArray[np.float32], bool, dict[str, Any]]:
-        low, high = self.action_space.low, self.action_space.high
-        sent = np.clip(action, low, high)
+        sent = np.minimum(np.maximum(action, self._action_low), self._action_high)
         native = sent if self.interface.action_mode == "native" else self._towards(sent)
         self._privileged, reward, _, _, info = self._sim.step(native)
         more = {"privileged": self._privileged.copy()}
@@ -201,15 +201,12 @@ class MetaWorldEnv(ManipulationEnv):
         return renderer.render(self._sim.data, place, height, width, hidden_sites=hidden)
 
     def _state(self) -> NDArray[np.float32]:
-        data = self._sim.data
-        apart_m = np.linalg.norm(data.body("rightclaw").xpos - data.body("leftclaw").xpos)
-        open_frac = float(np.clip(apart_m / 0.1, 0.0, 1.0))
+        sim = self._sim
         if self.interface.action_mode == "native":
-            state = np.append(self._sim.get_endeff_pos(), open_frac).astype(np.float32)
+            state = np.array([*sim.get_endeff_pos(), sim.gripper_open_frac()], np.float32)
         else:
-            state = pose.pack(self._sim.tcp_center, self._tcp_rotation(), open_frac)
-        low, high = self.interface.state_low, self.interface.state_high
-        return np.clip(state, np.asarray(low, np.float32), np.asarray(high, np.float32))
+            state = pose.pack(sim.tcp_center, self._tcp_rotation(), sim.gripper_open_frac())
+        return np.minimum(np.maximum(state, self._state_low), self._state_high)
 
     def _towards(self, ee: NDArray[np.float32]) -> NDArray[np.float32]:
         """The native action whose target takes the tool to a pose, or one step nearer."""
@@ -230,18 +227,6 @@ def _checked_progress(task: str, progress: float) -> float:
     if progress and task not in PROGRESS_JOINTS:
         raise ConfigError(f"Only {', '.join(PROGRESS_JOINTS)} start at a progress, not {task}.")
     return progress
-
-
-def _make_sim(task: str) -> Any:
-    sim: Any = ALL_V3_ENVIRONMENTS[f"{task}-v3"]()
-    # What MT1 sets for its tasks, save that goals follow our seed instead of being frozen.
-    sim._set_task_called = True
-    sim._freeze_rand_vec = False
-    sim.seeded_rand_vec = True
-    sim._partially_observable = False
-    del sim.sawyer_observation_space  # cached for hidden goals
-    sim.max_path_length = np.inf  # the env above owns the horizon
-    return sim
 
 
 def _interface(cameras: tuple[Camera, ...], action_mode: ActionMode) -> Interface:
