@@ -7,9 +7,13 @@ Shapes: B batch, K actions in a chunk, A action entries, D condition width, C ch
 """
 
 import math
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 
 
 class ConditionalUnet1D(nn.Module):
@@ -66,12 +70,24 @@ class ConditionalUnet1D(nn.Module):
             ConvBlock(first, first, kernel, groups), nn.Conv1d(first, action_size, 1)
         )
 
+    @classmethod
+    def from_config(cls, config: "TinyVLAConfig", action_size: int, condition_size: int) -> Self:
+        """Builds the network that a config describes."""
+        return cls(
+            action_size,
+            condition_size,
+            widths=config.widths,
+            step_size=config.step_size,
+            kernel=config.kernel,
+            groups=config.groups,
+        )
+
     def forward(self, noisy: Tensor, level: Tensor, condition: Tensor) -> Tensor:
         """Predicts noise.
 
         Args:
             noisy: Noisy chunks, shape (B, K, A); K is a multiple of 4.
-            level: Noise level of each chunk, integers, shape (B,).
+            level: Noise level of each chunk, shape (B,).
             condition: Shape (B, D).
 
         Returns:
