@@ -18,7 +18,7 @@ class Train:
     out: Path
     """Folder of the run; the policy will be in its checkpoint/."""
     preset: str = "nano"
-    """nano, or tiny for the toy."""
+    """nano, diffusion-policy for the baseline, or tiny for the toy."""
     head: str | None = None
     """act, diffusion, flow, one_step, regression or tokens instead of the preset's head."""
     steps: int | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinyvla_gym.errors import ChunkLengthError, ConfigError, UnknownNameError
 from tinyvla_gym.interface import Interface
+from tinyvla_gym.policies.tinyvla.film_resnet import FilmResNet
 from tinyvla_gym.policies.tinyvla.heads.act import ActHead
 from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
 from tinyvla_gym.policies.tinyvla.heads.flow import FlowHead
@@ -16,7 +17,7 @@ from tinyvla_gym.policies.tinyvla.heads.tokens import TokensHead
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.nano import NanoBackbone
 
-BACKBONES = {"nano": NanoBackbone}
+BACKBONES = {"film_resnet": FilmResNet, "nano": NanoBackbone}
 HEADS: dict[str, type[Head]] = {
     "act": ActHead,
     "diffusion": DiffusionHead,
@@ -34,7 +35,7 @@ class TinyVLAConfig:
     """One model; saved in the checkpoint's ``config.json``."""
 
     backbone: str = "nano"
-    """Which backbone; ``nano`` has no pretrained VLM."""
+    """Which backbone; neither ``nano`` nor ``film_resnet`` has a pretrained VLM."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
     head: str = "diffusion"
