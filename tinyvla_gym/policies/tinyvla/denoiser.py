@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import Tensor, nn
 
+from tinyvla_gym.policies.tinyvla.memory import Memory
+
 if TYPE_CHECKING:
     from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 
@@ -40,6 +42,7 @@ class ConditionalUnet1D(nn.Module):
             groups: Groups of every GroupNorm.
         """
         super().__init__()
+        self._levels = Memory()
         self.step_encoder = nn.Sequential(
             SinusoidalEmbedding(step_size),
             nn.Linear(step_size, 4 * step_size),
@@ -93,7 +96,8 @@ class ConditionalUnet1D(nn.Module):
         Returns:
             The predicted noise, shape (B, K, A).
         """
-        condition = torch.cat([self.step_encoder(level), condition], dim=-1)
+        embedded = self._levels.recall(self.step_encoder, level)
+        condition = torch.cat([embedded, condition], dim=-1)
         x = noisy.transpose(1, 2)  # (B, A, K)
         skips: list[Tensor] = []
         for stage, pair in enumerate(self.down):

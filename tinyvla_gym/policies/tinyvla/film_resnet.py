@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla import text
 from tinyvla_gym.policies.tinyvla.backbone import Tokens
+from tinyvla_gym.policies.tinyvla.memory import Memory
 from tinyvla_gym.policies.tinyvla.nano import soft_arg_max
 
 GROUP = 16
@@ -51,6 +52,7 @@ class FilmResNet(nn.Module):
             raise ConfigError(f"channels {channels} must be multiples of {GROUP}.")
         self.width = width
         self.text = text.SentenceEncoder(text_width)
+        self._sentences = Memory()
         self.towers = nn.ModuleList(Tower(channels, points, text_width) for _ in range(cameras))
         self.join = nn.Linear(cameras * 3 * points, width)
 
@@ -60,7 +62,7 @@ class FilmResNet(nn.Module):
 
     def forward(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
         """Looks with the sentence in mind; see ``Backbone``."""
-        sentence = self.text(words)  # (B, C_text)
+        sentence = self._sentences.recall(self.text, words)  # (B, C_text)
         seen = [
             tower(image.permute(0, 3, 1, 2).float() / 127.5 - 1.0, sentence)
             for tower, image in zip(self.towers, images, strict=True)

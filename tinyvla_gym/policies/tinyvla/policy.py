@@ -99,6 +99,15 @@ class TinyVLAPolicy:
         space = self.spec.interface.action_space()
         return np.clip(actions, space.low, space.high)
 
+    def compile(self, **settings: Any) -> None:
+        """Lets torch compile backbone and head; the first plan of each batch size then takes long.
+
+        Args:
+            settings: As for ``torch.compile``.
+        """
+        for part in (self.model.backbone, *self.model.head.children()):
+            part.compile(**settings)
+
     def inputs(self, observations: Sequence[Observation]) -> Inputs:
         """Turns observations into a batch on the model's device."""
         device = next(self.model.parameters()).device

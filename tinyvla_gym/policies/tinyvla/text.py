@@ -64,7 +64,8 @@ class SentenceEncoder(nn.Module):
     def forward(self, words: Tensor) -> Tensor:
         """Maps piece ids (B, T, G) to sentence features (B, C); an empty sentence to a constant."""
         mask = (words > 0).any(-1)  # (B, T)
-        longest = max(1, int(mask.sum(1).max()))
+        # Padding is cut off, save in an exported graph, whose shapes do not depend on sentences.
+        longest = WORDS if torch.compiler.is_exporting() else max(1, int(mask.sum(1).max()))
         words, mask = words[:, :longest], mask[:, :longest]
         x = self.pieces(words.flatten(0, 1)).unflatten(0, words.shape[:2])  # (B, T, C)
         x = x + self.places[:longest]
