@@ -73,7 +73,9 @@ class DiffusionHead(Head):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # some are older than numpy 2
             self.schedule.set_timesteps(sample_steps)
-        self.draws_noise = "generator" in inspect.signature(self.schedule.step).parameters
+        self.levels: list[float] = self.schedule.timesteps.tolist()
+        takes = inspect.signature(self.schedule.step).parameters
+        self.draws_noise = "generator" in takes and scheduler != "DDIMScheduler"  # its eta is 0
         alphas: Tensor = self.schedule.alphas_cumprod
         self.register_buffer("signal", alphas.sqrt(), persistent=False)
         self.register_buffer("spread", (1 - alphas).sqrt(), persistent=False)
@@ -113,13 +115,14 @@ class DiffusionHead(Head):
 
     def chunks(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Removes the noise step by step."""
-        schedule = self.schedule
+        schedule, steps = self.schedule, self.levels
         if type(schedule).__name__ not in STATELESS:
             schedule = deepcopy(schedule)  # each plan begins with nothing to remember
+            steps = schedule.timesteps  # and wants its own tensors back
         chunk = noise * schedule.init_noise_sigma
         more: dict[str, Any] = {"generator": _generators(noise)} if self.draws_noise else {}
-        for step in schedule.timesteps:
-            level = step.expand(len(chunk)).to(chunk.device)
+        for step, number in zip(steps, self.levels, strict=True):
+            level = torch.full((len(chunk),), number, device=chunk.device)
             predicted = self.denoiser(schedule.scale_model_input(chunk, step), level, condition)
             chunk = schedule.step(predicted, step, chunk, return_dict=False, **more)[0]
         return chunk
