@@ -37,6 +37,7 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "peft": ("policies/tinyvla", "training/"),
     "diffusers": ("policies/tinyvla", "training/"),
     "safetensors": ("policies/", "training/"),
+    "onnxruntime": ("policies/onnx", "policies/tinyvla/onnx_export.py"),
     "accelerate": ("training/",),
     "tensorboard": ("training/",),
     "huggingface_hub": ("policies/",),

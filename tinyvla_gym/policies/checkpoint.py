@@ -6,14 +6,14 @@ Nothing is guessed from a folder's name, nothing is unpickled, and a folder is c
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tinyvla_gym.errors import CheckpointError, MissingExtraError, OutputError
 
 FORMAT_VERSION = 1
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, GRAPH = "config.json", "model.safetensors", "model.onnx"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -81,6 +81,27 @@ def write_folder(folder: Path, config: Mapping[str, Any], weights: Mapping[str, 
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    def fill(fresh: Path) -> None:
+        try:
+            save_file(dict(weights), fresh / WEIGHTS)
+        except SafetensorError as error:  # a full disk
+            raise OutputError(folder, str(error)) from error
+        (fresh / WEIGHTS).chmod(0o644)  # safetensors keeps it from others
+
+    place_folder(folder, config, fill)
+
+
+def place_folder(folder: Path, config: Mapping[str, Any], fill: Callable[[Path], None]) -> None:
+    """Makes a checkpoint beside its place and moves it there when it is whole.
+
+    Args:
+        folder: Where to; an older checkpoint there is replaced.
+        config: For ``config.json``; the format version is added.
+        fill: Writes the other files into the folder that it is given.
+
+    Raises:
+        OutputError: If the place cannot be written, or holds something else.
+    """
     folder = folder.resolve()
     fresh = folder.with_name(f".{folder.name}.new-{os.getpid()}")
     try:
@@ -89,12 +110,11 @@ def write_folder(folder: Path, config: Mapping[str, Any], weights: Mapping[str, 
         fresh.mkdir(parents=True)
         text = json.dumps({"format_version": FORMAT_VERSION, **config}, indent=2)
         (fresh / CONFIG).write_text(text + "\n")
-        save_file(dict(weights), fresh / WEIGHTS)
-        (fresh / WEIGHTS).chmod(0o644)  # safetensors keeps it from others
+        fill(fresh)
         _move(fresh, folder)
     except OutputError:
         raise
-    except (OSError, SafetensorError) as error:  # a full disk is the latter
+    except OSError as error:
         raise OutputError(folder, str(error)) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -104,7 +124,7 @@ def _check_place(folder: Path) -> None:
     """Lets nothing be replaced but an empty folder, or a checkpoint and nothing else."""
     if folder.is_dir():
         inside = {path.name for path in folder.iterdir()}
-        if inside and not (inside <= {CONFIG, WEIGHTS} and _is_checkpoint(folder)):
+        if inside and not (inside <= {CONFIG, WEIGHTS, GRAPH} and _is_checkpoint(folder)):
             raise OutputError(folder, "it holds more than a checkpoint; choose another place.")
     elif folder.exists():
         raise OutputError(folder, "it is a file; choose another place.")

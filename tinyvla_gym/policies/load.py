@@ -10,7 +10,10 @@ from tinyvla_gym.policies.policy import Policy
 
 BUNDLED = Path(__file__).parent / "bundled"
 
-KINDS = {"tinyvla": "tinyvla_gym.policies.tinyvla.policy:TinyVLAPolicy"}
+KINDS = {
+    "tinyvla": "tinyvla_gym.policies.tinyvla.policy:TinyVLAPolicy",
+    "tinyvla-onnx": "tinyvla_gym.policies.onnx.policy:OnnxPolicy",
+}
 """A checkpoint's ``kind`` -> the class that reads it, as ``module:Class``."""
 
 
@@ -63,6 +66,8 @@ def _download(hub_id: str) -> Path:
     except ImportError as error:
         raise MissingExtraError("Loading from the hub", "tinyvla") from error
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors", "*.md"]))
+        return Path(
+            snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors", "*.onnx", "*.md"])
+        )
     except Exception as error:  # the hub's client raises many kinds
         raise CheckpointError(hub_id, f"it cannot be fetched from the hub: {error}") from error

@@ -6,12 +6,28 @@ from typing import Any
 
 from tinyvla_gym.errors import ChunkLengthError, ConfigError, UnknownNameError
 from tinyvla_gym.interface import Interface
-from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
-from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.film_resnet import FilmResNet
+from tinyvla_gym.policies.tinyvla.heads.act import ActHead
+from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.heads.flow import FlowHead
+from tinyvla_gym.policies.tinyvla.heads.head import Head, check_multiple
+from tinyvla_gym.policies.tinyvla.heads.one_step import OneStepHead
+from tinyvla_gym.policies.tinyvla.heads.regression import RegressionHead
+from tinyvla_gym.policies.tinyvla.heads.tokens import TokensHead
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.nano import NanoBackbone
 
-BACKBONES = {"nano": NanoBackbone}
+BACKBONES = {"film_resnet": FilmResNet, "nano": NanoBackbone}
+HEADS: dict[str, type[Head]] = {
+    "act": ActHead,
+    "diffusion": DiffusionHead,
+    "flow": FlowHead,
+    "one_step": OneStepHead,
+    "regression": RegressionHead,
+    "tokens": TokensHead,
+}
+LATER = {"head": "diffusion", "head_options": {}}
+"""Keys that the first checkpoints lack, and what they meant by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +35,15 @@ class TinyVLAConfig:
     """One model; saved in the checkpoint's ``config.json``."""
 
     backbone: str = "nano"
-    """Which backbone; ``nano`` has no pretrained VLM."""
+    """Which backbone; neither ``nano`` nor ``film_resnet`` has a pretrained VLM."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
+    head: str = "diffusion"
+    """Which head; diffusion, flow and one_step are built around the U-Net."""
+    head_options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the head that have no field here."""
     horizon: int = 16
-    """Actions in one chunk, K; a multiple of 4."""
+    """Actions in one chunk, K; a multiple of 4 for heads with a U-Net."""
     execute: int = 8
     """Actions to play before planning again."""
     widths: tuple[int, int, int] = (64, 96, 160)
@@ -37,17 +57,16 @@ class TinyVLAConfig:
     fusion_layers: int = 3
     """Linear layers that join features and state; 1 in the released code, 3 in the paper."""
     train_steps: int = 100
-    """Noise levels in training."""
+    """Noise levels of the diffusion head in training."""
     sample_steps: int = 10
-    """DDIM steps of one plan."""
+    """DDIM or Euler steps of one plan."""
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
             raise UnknownNameError("backbone", self.backbone, BACKBONES)
-        if self.horizon % 4 or self.horizon < 4:
-            raise ConfigError(
-                f"horizon={self.horizon} must be a multiple of 4: the U-Net halves it twice."
-            )
+        if self.head not in HEADS:
+            raise UnknownNameError("head", self.head, HEADS)
+        check_multiple(HEADS[self.head], self.horizon)
         if not 1 <= self.execute <= self.horizon:
             raise ChunkLengthError(self.execute, self.horizon)
         if self.fusion_layers < 1:
@@ -64,6 +83,10 @@ class TinyVLAConfig:
                 f"kernel={self.kernel} must be odd and step_size={self.step_size} even, at least 4."
             )
 
+    def noise_shape(self, interface: Interface) -> tuple[int, int] | None:
+        """Shape of the noise that one plan consumes, (K, A); None if plans do not vary."""
+        return (self.horizon, len(interface.action)) if HEADS[self.head].plans_vary else None
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain lists, numbers and strings, for JSON."""
         return asdict(self)
@@ -75,6 +98,7 @@ class TinyVLAConfig:
         Raises:
             ConfigError: If a key is missing or unknown.
         """
+        facts = {**LATER, **facts}
         wanted = {entry.name for entry in fields(cls)}
         if set(facts) != wanted:
             raise ConfigError(
@@ -86,7 +110,11 @@ class TinyVLAConfig:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in facts["backbone_options"].items()
         }
-        typed = {"widths": tuple(facts["widths"]), "backbone_options": options}
+        typed = {
+            "widths": tuple(facts["widths"]),
+            "backbone_options": options,
+            "head_options": dict(facts["head_options"]),
+        }
         return cls(**{**facts, **typed})
 
 
@@ -94,7 +122,7 @@ def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
     """Builds the model for an interface, with fresh weights from torch's generator.
 
     Raises:
-        ConfigError: If the backbone does not know its options.
+        ConfigError: If the backbone or the head does not know its options.
     """
     try:
         backbone = BACKBONES[config.backbone](len(interface.cameras), **config.backbone_options)
@@ -102,15 +130,12 @@ def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
         raise ConfigError(
             f"The options {config.backbone_options} do not fit {config.backbone}: {error}"
         ) from error
-    denoiser = ConditionalUnet1D(
-        len(interface.action),
-        backbone.width,
-        widths=config.widths,
-        step_size=config.step_size,
-        kernel=config.kernel,
-        groups=config.groups,
-    )
-    head = DiffusionHead(denoiser, train_steps=config.train_steps, sample_steps=config.sample_steps)
+    try:
+        head = HEADS[config.head].from_config(config, len(interface.action), backbone.width)
+    except (AssertionError, RuntimeError, TypeError) as error:
+        raise ConfigError(
+            f"The options {config.head_options} do not fit {config.head}: {error}"
+        ) from error
     return TinyVLA(
         backbone, head, state_size=len(interface.state), fusion_layers=config.fusion_layers
     )

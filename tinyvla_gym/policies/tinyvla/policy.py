@@ -21,7 +21,7 @@ KIND = "tinyvla"
 
 
 class TinyVLAPolicy:
-    """Plans chunks by diffusion from pictures, a sentence and the state."""
+    """Plans chunks from pictures, a sentence and the state."""
 
     def __init__(
         self,
@@ -99,6 +99,15 @@ class TinyVLAPolicy:
         space = self.spec.interface.action_space()
         return np.clip(actions, space.low, space.high)
 
+    def compile(self, **settings: Any) -> None:
+        """Lets torch compile backbone and head; the first plan of each batch size then takes long.
+
+        Args:
+            settings: As for ``torch.compile``.
+        """
+        for part in (self.model.backbone, *self.model.head.children()):
+            part.compile(**settings)
+
     def inputs(self, observations: Sequence[Observation]) -> Inputs:
         """Turns observations into a batch on the model's device."""
         device = next(self.model.parameters()).device
@@ -175,10 +184,15 @@ def check_chunks(config: TinyVLAConfig, spec: PolicySpec) -> None:
         ConfigError: It names both shapes.
     """
     made = (config.horizon, len(spec.interface.action))
-    promised = {"horizon": (spec.horizon, made[1]), "noise_shape": spec.noise_shape}
-    for name, shape in promised.items():
-        if shape != made:
-            raise ConfigError(f"The model makes chunks {made}, the spec's {name} says {shape}.")
+    noise = config.noise_shape(spec.interface)
+    if spec.horizon != made[0]:
+        promised = (spec.horizon, made[1])
+        raise ConfigError(f"The model makes chunks {made}, the spec's horizon says {promised}.")
+    if spec.noise_shape != noise:
+        raise ConfigError(
+            f"The model makes chunks {made} from noise {noise}, "
+            f"the spec's noise_shape says {spec.noise_shape}."
+        )
 
 
 def _check_weights(folder: Path, have: dict[str, Tensor], want: dict[str, Tensor]) -> None:
