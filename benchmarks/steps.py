@@ -12,7 +12,7 @@ from benchmarks.settings import Settings
 
 STEPS = 100
 MAX_DIFFERENCE = 1e-9
-MAX_APART_M = 2e-3  # EnvPool has another MuJoCo and rounds elsewhere
+MAX_APART_M = 2e-3  # its MuJoCo is another and may round otherwise
 
 
 def against_metaworld(settings: Settings) -> list[Finding]:
