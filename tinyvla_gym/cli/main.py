@@ -38,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 only if the verb did what was asked; 1 after an error, which is explained on stderr.
     """
-    subcommands = [Annotated[kind, tyro.conf.subcommand(name)] for name, kind in VERBS.items()]
-    verb: Any = tyro.cli(
-        Union[tuple(subcommands)],  # noqa: UP007 (made from a table)
+    kinds = [Annotated[kind, tyro.conf.subcommand(name)] for name, kind in VERBS.items()]
+    verb: Any = tyro.cli(  # pyright: ignore[reportCallIssue]
+        Union[tuple(kinds)],  # noqa: UP007  # pyright: ignore[reportArgumentType]
         prog="tinyvla-gym",
         description="TinyVLA policies and the arms they drive.",
         args=arguments,
