@@ -9,6 +9,7 @@ from tinyvla_gym.cli.bench import Bench
 from tinyvla_gym.cli.collect import Collect
 from tinyvla_gym.cli.console import complain
 from tinyvla_gym.cli.convert import Convert
+from tinyvla_gym.cli.data.verb import Data
 from tinyvla_gym.cli.doctor import Doctor
 from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
@@ -21,6 +22,7 @@ VERBS = {
     "envs": Envs,
     "rollout": Rollout,
     "collect": Collect,
+    "data": Data,
     "train": Train,
     "evaluate": Evaluate,
     "convert": Convert,
