@@ -14,6 +14,7 @@ another rotation.
     them.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -43,7 +44,7 @@ def encode_state(pose: NDArray, convention: Convention) -> NDArray[np.float32]:
     axes = _FIXED if convention == "released" else _MOVING
 
     def encode(arm: NDArray) -> NDArray:
-        angles = _rotation(arm[:, _ROTATION]).as_euler(axes)
+        angles = _angles(arm[:, _ROTATION], axes)
         return np.concatenate([arm[:, :3], angles, arm[:, 9:]], axis=1)
 
     return _each_arm(pose, 10, encode)
@@ -64,7 +65,7 @@ def _turned(arm: NDArray, convention: Convention, read: str, write: str) -> NDAr
     """Takes a rotation for its angles about some axes, and builds it about others."""
     if convention == "true":
         return arm
-    angles = _rotation(arm[:, _ROTATION]).as_euler(read)
+    angles = _angles(arm[:, _ROTATION], read)
     return np.concatenate(
         [arm[:, :3], _six(Rotation.from_euler(write, angles)), arm[:, 9:]], axis=1
     )
@@ -77,6 +78,13 @@ def _each_arm(
     wide = pose.astype(np.float64)
     arms = [change(wide[:, start : start + width]) for start in range(0, wide.shape[1], width)]
     return np.concatenate(arms, axis=1).astype(np.float32)
+
+
+def _angles(six: NDArray, axes: str) -> NDArray[np.float64]:
+    """Euler angles, shape (T, 3); a quarter turn about the second axis leaves a choice."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Gimbal lock")
+        return _rotation(six).as_euler(axes)
 
 
 def _rotation(six: NDArray) -> Rotation:
