@@ -1,6 +1,8 @@
 """A dataset of ours as a Minari dataset, which Minari's own loader opens."""
 
 import os
+import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +47,10 @@ def export_minari(
     if (out / name).exists():
         raise OutputError(out / name, "it exists. Choose another name.")
     interface = dataset.interface
-    with writing(out / name), _root(out.resolve()):
+    with writing(out / name), _root(out.resolve()), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", ".*(eval_env|env_spec)"
+        )  # a dataset of many tasks has none
         out.mkdir(parents=True, exist_ok=True)
         try:
             minari.create_dataset_from_buffers(
@@ -60,7 +65,10 @@ def export_minari(
                 description="; ".join(sorted(set(dataset.instructions)))[:1000],
                 jpeg_encoding=False,
             )
-        except ValueError as problem:
+        except BaseException as problem:
+            shutil.rmtree(out / name, ignore_errors=True)  # half a dataset opens like a whole one
+            if not isinstance(problem, ValueError):
+                raise
             raise ConfigError(f"Minari does not take {name!r}: {problem}") from problem
         dataset.facts.save(out / name)
     return LOSSES

@@ -166,13 +166,17 @@ class ColumnMapping:
             source=raw.source or self.source,
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain lists, numbers and strings, for JSON."""
+        return asdict(self)
+
     def save(self, path: Path) -> None:
         """Writes the JSON file.
 
         Raises:
             OutputError: If it cannot be written.
         """
-        save_json(path, asdict(self))
+        save_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: Path) -> "ColumnMapping":
