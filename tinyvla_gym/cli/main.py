@@ -15,6 +15,7 @@ from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
 from tinyvla_gym.cli.rollout import Rollout
 from tinyvla_gym.cli.train import Train
+from tinyvla_gym.cli.view import View
 from tinyvla_gym.data.atomic import check_writable
 from tinyvla_gym.errors import TinyVLAError
 
@@ -23,6 +24,7 @@ VERBS = {
     "rollout": Rollout,
     "collect": Collect,
     "data": Data,
+    "view": View,
     "train": Train,
     "evaluate": Evaluate,
     "convert": Convert,

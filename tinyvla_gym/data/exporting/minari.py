@@ -48,9 +48,7 @@ def export_minari(
         raise OutputError(out / name, "it exists. Choose another name.")
     interface = dataset.interface
     with writing(out / name), _root(out.resolve()), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", ".*(eval_env|env_spec)"
-        )  # a dataset of many tasks has none
+        warnings.filterwarnings("ignore", ".*(eval_env|env_spec)")
         out.mkdir(parents=True, exist_ok=True)
         try:
             minari.create_dataset_from_buffers(
