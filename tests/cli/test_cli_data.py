@@ -24,7 +24,7 @@ def test_info_and_stats_say_what_is_there(cli, recorded, tmp_path) -> None:
     stats = cli("data", "stats", recorded, "--json", tmp_path / "stats.json")
 
     assert (info.code, stats.code) == (0, 0)
-    assert "2 episodes of 1 tasks, 2 solved" in info.out
+    assert "2 episodes of 2 tasks, 2 solved" in info.out
     assert json.loads((tmp_path / "info.json").read_text())["episodes"] == 2
     assert "hand_x_m" in stats.out
     assert "action" in json.loads((tmp_path / "stats.json").read_text())["statistics"]

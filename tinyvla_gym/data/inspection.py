@@ -17,7 +17,7 @@ _CONSTANT_RANGE = 1e-6
 _OUTLIER_WIDTHS = 5.0  # times the distance between the 1 % and the 99 % quantile
 _FROZEN_FRAC = 0.5  # of the ticks in which the state moves
 _MOVED = 1e-4
-_STILL_LEVELS = 0.2  # mean change of a picture that film alone makes, of 255
+_STILL_LEVELS = 12  # of 255: what film alone changes in a still picture
 _NAMED = 5  # episodes that a finding lists
 
 
@@ -170,7 +170,7 @@ def _frozen(dataset: Dataset, progress: Progress | None) -> Iterator[Finding]:
         episode = dataset.episode(index)
         for camera in episode.images:
             film = dataset.files.is_film(schema.image_key(camera))
-            if _stands_still(episode, camera, _STILL_LEVELS if film else 0.0):
+            if _stands_still(episode, camera, _STILL_LEVELS if film else 0):
                 frozen[camera].append(index)
         if progress:
             progress(index + 1, len(dataset))
@@ -179,12 +179,12 @@ def _frozen(dataset: Dataset, progress: Progress | None) -> Iterator[Finding]:
         yield Finding(kind="frozen", says=says, episodes=tuple(episodes))
 
 
-def _stands_still(episode: Episode, camera: str, tolerance: float) -> bool:
+def _stands_still(episode: Episode, camera: str, tolerance: int) -> bool:
     moved = np.abs(np.diff(episode.state, axis=0)).max(axis=1, initial=0.0) > _MOVED  # (T - 1,)
     if not moved.any():
         return False
     pictures = episode.images[camera].astype(np.int16)
-    change = np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2, 3))
+    change = np.abs(np.diff(pictures, axis=0)).max(axis=(1, 2, 3))
     return float((change[moved] <= tolerance).mean()) > _FROZEN_FRAC
 
 
