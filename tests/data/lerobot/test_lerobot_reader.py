@@ -205,9 +205,8 @@ def test_a_frame_at_a_wrong_time_is_noticed(dataset_folder):
     table = pq.read_table(path)
     late_s = table["timestamp"].to_numpy() + np.float32(0.02) * (np.arange(15) == 5)
     place = table.schema.get_field_index("timestamp")
-    pq.write_table(
-        table.set_column(place, table.schema.field(place), pa.array(late, pa.float32())), path
-    )
+    late = table.set_column(place, table.schema.field(place), pa.array(late_s, pa.float32()))
+    pq.write_table(late, path)
 
     with pytest.raises(DatasetError, match="episode 1 has frames that are not 20 per second"):
         Dataset(dataset_folder).episode(1)
