@@ -50,6 +50,7 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "pyarrow": ("data/",),
     "av": ("data/",),
     "h5py": ("data/",),
+    "minari": ("data/",),
     "PIL": ("data/", "video.py"),
     "imageio": ("video.py",),
     "tyro": ("cli/",),

@@ -9,11 +9,13 @@ from tinyvla_gym.cli.bench import Bench
 from tinyvla_gym.cli.collect import Collect
 from tinyvla_gym.cli.console import complain
 from tinyvla_gym.cli.convert import Convert
+from tinyvla_gym.cli.data.verb import Data
 from tinyvla_gym.cli.doctor import Doctor
 from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
 from tinyvla_gym.cli.rollout import Rollout
 from tinyvla_gym.cli.train import Train
+from tinyvla_gym.cli.view import View
 from tinyvla_gym.data.atomic import check_writable
 from tinyvla_gym.errors import TinyVLAError
 
@@ -21,6 +23,8 @@ VERBS = {
     "envs": Envs,
     "rollout": Rollout,
     "collect": Collect,
+    "data": Data,
+    "view": View,
     "train": Train,
     "evaluate": Evaluate,
     "convert": Convert,
