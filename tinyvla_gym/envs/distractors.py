@@ -63,7 +63,7 @@ def place_distractors(
         spot_m = _first_free(spots_m, radius_m, taken)
         if spot_m is None:
             continue
-        taken = np.vstack([taken, [*spot_m, radius_m]])
+        taken = np.vstack([taken, np.array([*spot_m, radius_m])])
         thing = Distractor(
             shape=shape,
             half_size_m=_floats(half_size_m),

@@ -9,6 +9,7 @@ import logging
 import os
 import zipfile
 import zlib
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -60,15 +61,13 @@ def cached_surface(
     return surface
 
 
-def _key(
-    vertices: NDArray[np.float32], faces: NDArray[np.int32], decimation: Decimation
-) -> str:
+def _key(vertices: NDArray[np.float32], faces: NDArray[np.int32], decimation: Decimation) -> str:
     """Changes with whatever the result depends on: what is out of date is never found."""
     recipe = (CACHE_VERSION, decimation, version("fast-simplification"), np.__version__)
     digest = hashlib.sha256(repr(recipe).encode())
     for part in (vertices, faces):
         digest.update(repr((part.shape, part.dtype.str)).encode())
-        digest.update(np.ascontiguousarray(part))
+        digest.update(part.tobytes())
     return digest.hexdigest()[:32]
 
 
@@ -106,6 +105,9 @@ def _save(path: Path, surface: Surface) -> None:
         os.replace(mine, path)
     except OSError:  # OutputError is one
         _say_once(f"{path.parent} cannot be written to: meshes are decimated again next time.")
+    finally:
+        with suppress(OSError):
+            mine.unlink(missing_ok=True)
 
 
 @cache

@@ -69,9 +69,7 @@ def large_meshes(model: mujoco.MjModel, decimation: Decimation) -> list[int]:
     ]
 
 
-def read_mesh(
-    model: mujoco.MjModel, mesh: int
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def read_mesh(model: mujoco.MjModel, mesh: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Copies a mesh's vertices [m], shape (V, 3), and faces, shape (F, 3)."""
     first, first_face = model.mesh_vertadr[mesh], model.mesh_faceadr[mesh]
     vertices = model.mesh_vert[first : first + model.mesh_vertnum[mesh]]
@@ -98,7 +96,8 @@ def decimated(
             vertices, faces = fast_simplification.simplify(
                 vertices.astype(np.float32), faces.astype(np.int32), target_count=target, agg=5
             )
-    return Surface(vertices, faces, *creased_normals(vertices, faces))
+    normals, face_normals = creased_normals(vertices, faces)
+    return Surface(vertices.astype(np.float32), faces.astype(np.int32), normals, face_normals)
 
 
 def write_mesh(model: mujoco.MjModel, mesh: int, surface: Surface) -> None:

@@ -52,9 +52,9 @@ class Randomization:
 PRESETS = {
     "light": Randomization(light=True),
     "table": Randomization(table=True),
-    "camera": Randomization(camera_m=0.03, camera_deg=3.0),
+    "camera": Randomization(camera_m=0.02, camera_deg=2.0),
     "distractors": Randomization(distractors=4),
-    "all": Randomization(light=True, table=True, camera_m=0.03, camera_deg=3.0, distractors=4),
+    "all": Randomization(light=True, table=True, camera_m=0.02, camera_deg=2.0, distractors=4),
 }
 
 
@@ -86,6 +86,8 @@ def draw_scenery(
     seed: np.random.SeedSequence,
     model: mujoco.MjModel,
     data: mujoco.MjData,
+    *,
+    cameras: Iterable[str],
     keep_clear_m: Iterable[Sequence[float]],
 ) -> Scenery:
     """Draws one episode's looks; each part has a seed of its own and ignores the others.
@@ -95,16 +97,18 @@ def draw_scenery(
         seed: The seed's share for looks.
         model: The task.
         data: How things stand as the episode begins.
+        cameras: Which cameras look; one's shift does not depend on the others'.
         keep_clear_m: Places in the world where no distractor may lie [m], each (x, y, z).
     """
-    light, table, cameras, things = (np.random.default_rng(one) for one in seed.spawn(4))
-    shifted = wish.camera_m > 0 or wish.camera_deg > 0
+    light, table, shifts, things = (np.random.default_rng(one) for one in seed.spawn(4))
+    shifted = {name: _draw_shift(wish, shifts) for name in VIEWPOINTS}
+    moved = wish.camera_m > 0 or wish.camera_deg > 0
     taken = taken_places(model, data, keep_clear_m)
     return Scenery(
         light=_draw_light(light) if wish.light else None,
         table=_draw_table(model, table) if wish.table else None,
         distractors=place_distractors(wish.distractors, taken, things),
-        cameras={name: _draw_shift(wish, cameras) for name in VIEWPOINTS} if shifted else {},
+        cameras={name: shifted[name] for name in cameras} if moved else {},
     )
 
 
