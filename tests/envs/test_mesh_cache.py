@@ -1,6 +1,7 @@
 """Decimated meshes on the disk: used again, never believed when damaged, never necessary."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_a_mesh_of_another_recipe_is_not_mistaken_for_it(
     elif change == "faces":
         faces[[0, 1]] = faces[[1, 0]]
     elif change == "decimation":
-        decimation = Decimation(**{**vars(DECIMATION), "rounds": 2})
+        decimation = replace(DECIMATION, rounds=2)
     else:
         monkeypatch.setattr(mesh_cache, "CACHE_VERSION", -1)
 

@@ -14,7 +14,7 @@ from tinyvla_gym.envs.metaworld import MetaWorldEnv
 from tinyvla_gym.envs.profiles import profile_named
 from tinyvla_gym.envs.rendering import Renderer, shared_renderer
 
-FROZEN = Path(__file__).parents[1] / "golden" / "fast-1.json"
+GOLDEN = Path(__file__).parents[1] / "golden"
 PARITY_TASKS = ("drawer-open", "push")
 PARITY_CAMERAS = ("corner4", "topview", "gripperPOV")
 SIDE_CAMERAS = [name for name in VIEWPOINTS if name not in ("topview", "gripperPOV")]
@@ -244,10 +244,12 @@ def test_a_renderer_serves_any_model_not_only_metaworlds() -> None:
     assert picture[16, 16, 0] > 2 * picture[16, 16, 1:].max()
 
 
-@pytest.mark.parametrize("task", json.loads(FROZEN.read_text()))
-def test_fast_1_draws_what_it_drew_when_it_was_released(task: str) -> None:
-    for name, thumbnail in json.loads(FROZEN.read_text())[task].items():
-        picture = a_scene(task, {name: 96}).observe()[f"image_{name}"]
+@pytest.mark.parametrize("profile", ["fast-1", "fast-2"])
+@pytest.mark.parametrize("task", ["drawer-open", "peg-insert-side", "window-close"])
+def test_a_profile_draws_what_it_drew_when_it_was_released(profile: str, task: str) -> None:
+    frozen = json.loads((GOLDEN / f"{profile}.json").read_text())
+    for name, thumbnail in frozen[task].items():
+        picture = a_scene(task, {name: 96}, profile=profile).observe()[f"image_{name}"]
 
         coarse = picture.reshape(8, 12, 8, 12, 3).mean((1, 3))
         np.testing.assert_allclose(coarse.ravel(), thumbnail, atol=2)

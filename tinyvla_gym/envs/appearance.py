@@ -61,6 +61,7 @@ def _box_floors(model: mujoco.MjModel) -> None:
 
 
 def _brighten_textures(model: mujoco.MjModel, gain: float) -> None:
+    brighter = np.minimum(np.arange(256) * gain, 255).astype(np.uint8)
     textured = (model.mat_texid >= 0).any(1)  # (materials,)
     model.mat_rgba[textured, :3] /= gain
     for texture in np.unique(model.mat_texid[textured]):
@@ -68,5 +69,5 @@ def _brighten_textures(model: mujoco.MjModel, gain: float) -> None:
             continue
         first = model.tex_adr[texture]
         size = model.tex_width[texture] * model.tex_height[texture] * model.tex_nchannel[texture]
-        texels = model.tex_data[first : first + size]
-        model.tex_data[first : first + size] = np.minimum(texels * gain, 255).astype(np.uint8)
+        texels = slice(first, first + size)
+        model.tex_data[texels] = brighter[model.tex_data[texels]]
