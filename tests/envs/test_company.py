@@ -94,7 +94,7 @@ def test_a_stranger_draws_what_it_drew_before_we_did() -> None:
     env = MetaWorldEnv(task="reach", cameras={"corner4": 40})
     env.reset(seed=0)
     stranger = a_stranger(env)
-    before = stranger.render("rgb_array").copy()
+    before = np.array(stranger.render("rgb_array"))
 
     env.observe()
 

@@ -32,7 +32,7 @@ def test_a_sphere_with_a_point_in_the_picture_is_never_left_out(
 
     answer = in_view(
         centre_m[None],
-        np.array([radius_m]),
+        np.array([radius_m], float),
         camera_m=np.array(camera_m),
         rotation=rotation,
         fovy_deg=fovy_deg,
