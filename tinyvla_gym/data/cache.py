@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from tinyvla_gym.data.atomic import save_json, sync, writing
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.data.lerobot.merge import Progress
+from tinyvla_gym.data.places import ROOT_VARIABLE, default_cache_root
 from tinyvla_gym.errors import OutputError
 
-ROOT_VARIABLE = "TINYVLA_CACHE"
 CACHE_VERSION = 2
 
 _MANIFEST = "manifest.json"
@@ -85,7 +85,7 @@ def open_cache(
         OutputError: If the cache cannot be written, or does not fit on the disk.
     """
     dataset = Dataset(dataset_folder)
-    root = Path(cache_root or os.environ.get(ROOT_VARIABLE) or Path.home() / ".cache/tinyvla_gym")
+    root = Path(cache_root or default_cache_root())
     fingerprint = dataset.fingerprint()
     folder = root / fingerprint[:16]
     arrays = _arrays(dataset)

@@ -11,12 +11,15 @@ from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
 from tinyvla_gym.envs import pose
-from tinyvla_gym.envs.cameras import CameraSize, Viewpoint, sized_camera, viewpoint
+from tinyvla_gym.envs.cameras import CameraSize, sized_camera, viewpoint
 from tinyvla_gym.envs.env import ManipulationEnv
+from tinyvla_gym.envs.profiles import profile_named
+from tinyvla_gym.envs.randomization import Randomization, draw_scenery, randomization
 from tinyvla_gym.envs.registration import METAWORLD_TASKS
-from tinyvla_gym.envs.rendering import profile_named, shared_renderer
+from tinyvla_gym.envs.rendering import shared_renderer
 from tinyvla_gym.envs.sawyer.goals import GOAL_SPACES
 from tinyvla_gym.envs.sawyer.simulator import make_simulator
+from tinyvla_gym.envs.scenery import PLAIN
 from tinyvla_gym.envs.sentences import SentenceSet, draw_sentence, sentences
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.interface import ActionMode, Camera, Interface, Observation
@@ -61,6 +64,7 @@ class MetaWorldEnv(ManipulationEnv):
     half-open one does not tell which way it should go.
 
     ``info["privileged"]`` is MetaWorld's own observation with the goal, float64, shape (39,).
+    With ``randomize``, ``info["randomization"]`` says at reset what was drawn.
     """
 
     def __init__(
@@ -77,13 +81,15 @@ class MetaWorldEnv(ManipulationEnv):
         render_mode: str | None = "rgb_array",
         render_camera: str = "corner4",
         render_size: CameraSize = 480,
+        randomize: Randomization | Mapping[str, Any] | str | None = None,
     ) -> None:
         """Builds the task.
 
         Args:
             task: MetaWorld's name without suffix: ``drawer-open``.
             cameras: Camera name to picture size [px], (height, width) or one number for both.
-            profile: How pictures are drawn: ``fast-1``, or ``parity-1`` as MetaWorld draws.
+            profile: How pictures are drawn: ``fast-1``, ``fast-2``, or ``parity-1`` as MetaWorld
+                draws.
             action_mode: ``native`` or ``ee``; the state follows.
             instructions: Which sentences ``reset`` draws from.
             horizon: Control ticks after which the episode is truncated.
@@ -92,6 +98,8 @@ class MetaWorldEnv(ManipulationEnv):
             render_mode: ``rgb_array``; ``render()`` is for people, policies have cameras.
             render_camera: The camera of ``render()``.
             render_size: Size of ``render()`` [px], (height, width) or one number for both.
+            randomize: Which looks are drawn anew for each episode: a ``Randomization``, a mapping
+                of its fields, or ``light``, ``table``, ``camera``, ``distractors`` or ``all``.
 
         Raises:
             UnknownNameError: If the task, a camera, the profile or a mode does not exist.
@@ -103,8 +111,8 @@ class MetaWorldEnv(ManipulationEnv):
             raise UnknownNameError("action mode", action_mode, ("native", "ee"))
         if render_mode not in (None, "rgb_array"):
             raise UnknownNameError("render mode", render_mode, ("rgb_array",))
-        self._viewpoints = {name: viewpoint(name) for name in cameras}
-        self._render_viewpoint = viewpoint(render_camera)
+        for name in (*cameras, render_camera):
+            viewpoint(name)
         self._render_camera = sized_camera(render_camera, render_size)
         sentences(task, instructions)
         super().__init__(
@@ -118,10 +126,12 @@ class MetaWorldEnv(ManipulationEnv):
         self._state_high = np.asarray(self.interface.state_high, np.float32)
         self.task = task
         self.profile = profile_named(profile)
+        self.randomization = randomization(randomize)
         self.render_mode = render_mode
         self.can_progress = task in PROGRESS_JOINTS
         self._instructions: SentenceSet = instructions
         self._goal_marker = True
+        self._scenery = PLAIN
         self._sim = make_simulator(task)
         self._places = self._sim._random_reset_space
         self._action_low, self._action_high = self.action_space.low, self.action_space.high
@@ -134,7 +144,7 @@ class MetaWorldEnv(ManipulationEnv):
         if options:
             raise ConfigError(f"{self.name} knows no reset option {sorted(options)}.")
         self._goal_marker = goal_marker
-        world, words, places = np.random.SeedSequence(seed).spawn(3)
+        world, words, places, looks = np.random.SeedSequence(seed).spawn(4)
         self._sim.seed(int(world.generate_state(1)[0]))
         self._sim.freeze_goal(None if goal is None else GOAL_SPACES[self.task].check(goal))
         self._sim._random_reset_space = self._places
@@ -152,7 +162,23 @@ class MetaWorldEnv(ManipulationEnv):
         now = self._sim._get_curr_obs_combined_no_goal()
         self._sim._prev_obs = now
         self._privileged = np.concatenate([now, now, self._sim._get_pos_goal()])
-        return {"privileged": self._privileged.copy()}
+        return {"privileged": self._privileged.copy(), **self._draw_looks(looks)}
+
+    def _draw_looks(self, seed: np.random.SeedSequence) -> dict[str, Any]:
+        """Draws how the episode looks, and says so."""
+        if self.randomization is None:
+            return {}
+        sim = self._sim
+        path_m = np.linspace(sim._get_pos_objects()[:3], sim._target_pos, 5)
+        self._scenery = draw_scenery(
+            self.randomization,
+            seed,
+            sim.model,
+            sim.data,
+            cameras=[camera.name for camera in (*self.interface.cameras, self._render_camera)],
+            keep_clear_m=[sim.get_endeff_pos(), *path_m],
+        )
+        return {"randomization": self._scenery.facts()}
 
     def _tick(
         self, action: NDArray[np.float32]
@@ -165,12 +191,7 @@ class MetaWorldEnv(ManipulationEnv):
 
     def observe(self) -> Observation:
         """Draws every camera and reads the hand; see ``ManipulationEnv``."""
-        pictures = {
-            f"image_{camera.name}": self._draw(
-                self._viewpoints[camera.name], camera.height, camera.width
-            )
-            for camera in self.interface.cameras
-        }
+        pictures = {f"image_{camera.name}": self._draw(camera) for camera in self.interface.cameras}
         return {**pictures, "state": self._state(), "instruction": self.instruction}
 
     def expert_action(self) -> NDArray[np.float32]:
@@ -191,14 +212,20 @@ class MetaWorldEnv(ManipulationEnv):
 
     def render(self) -> NDArray[np.uint8]:
         """Draws the scene for people, shape (H, W, 3)."""
-        camera = self._render_camera
-        return self._draw(self._render_viewpoint, camera.height, camera.width)
+        return self._draw(self._render_camera)
 
-    def _draw(self, place: Viewpoint, height: int, width: int) -> NDArray[np.uint8]:
+    def _draw(self, camera: Camera) -> NDArray[np.uint8]:
         renderer = shared_renderer(self._sim.model_name, self._sim.model, self.profile)
         markers = () if self._goal_marker else self._sim._target_site_config
         hidden = [self._sim.model.site(name).id for name, _ in markers]
-        return renderer.render(self._sim.data, place, height, width, hidden_sites=hidden)
+        return renderer.render(
+            self._sim.data,
+            self._scenery.seen_from(camera.name),
+            camera.height,
+            camera.width,
+            hidden_sites=hidden,
+            scenery=self._scenery,
+        )
 
     def _state(self) -> NDArray[np.float32]:
         sim = self._sim
