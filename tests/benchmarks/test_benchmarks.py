@@ -19,7 +19,7 @@ from benchmarks.plot import draw
 from benchmarks.refusal import Refusal
 from benchmarks.rounds import Round, interleave, summary
 from benchmarks.settings import Settings
-from benchmarks.steps import require_equal, require_same_path
+from benchmarks.steps import require_equal, require_same_path, require_small
 from benchmarks.subjects.inputs import packed, random_actions, unpacked, world_seed
 from tinyvla_gym.errors import UnknownNameError
 
@@ -81,6 +81,7 @@ def refusals():
     """Sides that differ by a little more than they may."""
     yield lambda: require_equal({"reach": [1.0, 2.0]}, {"reach": [1.0, 2.0 + 2e-9]}), "reach"
     yield lambda: require_equal({"reach": [float("nan")]}, {"reach": [1.0]}), "reach"
+    yield lambda: require_small(2e-9), "2e-09 apart"
     yield lambda: require_same_path("push", [[0, 0, 0]], [[0, 0, 0.003]]), "push.* 3.0 mm"
     yield lambda: require_close(12.1, 12.0, "the reference's"), r"differ by 12\.1 grey levels"
     yield lambda: require_close(float("nan"), 12.0, "theirs"), "differ by nan"
