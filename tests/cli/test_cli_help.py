@@ -12,7 +12,6 @@ DEFAULTS = {  # verb: an option whose help must say so
     "envs": "--json",
     "rollout": "(default: 1000000)",
     "collect": "(default: 400)",
-    "collect": "(default: 300)",
     "data": "reencode",
     "view": "(default: 12)",
     "train": "(default: nano)",
