@@ -107,6 +107,7 @@ def _open(folder: Path) -> Any:
     if not (folder / GRAPH).is_file():
         raise CheckpointError(folder, f"it has no {GRAPH}.")
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(

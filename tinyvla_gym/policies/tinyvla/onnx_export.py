@@ -86,8 +86,8 @@ def _write_graph(policy: TinyVLAPolicy, path: Path) -> None:
         "state": np.zeros(len(interface.state), np.float32),
         "instruction": "do it",
     }
-    inputs = policy.inputs([observation] * 2)
-    noise = torch.zeros(2, config.horizon, len(interface.action))
+    inputs = policy.inputs([observation] * 3)
+    noise = torch.zeros(3, config.horizon, len(interface.action))
     rows = {0: torch.export.Dim("rows", min=1, max=4096)}
     cameras = [f"image_{camera.name}" for camera in interface.cameras]
     with warnings.catch_warnings():

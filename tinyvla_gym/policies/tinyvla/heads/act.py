@@ -92,7 +92,7 @@ class ActHead(Head):
 
     def chunks(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Rebuilds from the latent 0; the noise has no say."""
-        latent = condition.new_zeros(len(condition), self.read_latent.in_features)
+        latent = condition.new_zeros(condition.shape[0], self.read_latent.in_features)
         return self._rebuild(condition, latent)
 
     def _manner(self, condition: Tensor, actions: Tensor, is_pad: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,4 +113,4 @@ class ActHead(Head):
     def _rebuild(self, condition: Tensor, latent: Tensor) -> Tensor:
         """Chunks, (B, K, A)."""
         known = torch.stack([self.read_condition(condition), self.read_latent(latent)], dim=1)
-        return self.to_action(self.decoder(self.queries.expand(len(latent), -1, -1), known))
+        return self.to_action(self.decoder(self.queries.expand(latent.shape[0], -1, -1), known))

@@ -122,7 +122,7 @@ class DiffusionHead(Head):
         chunk = noise * schedule.init_noise_sigma
         more: dict[str, Any] = {"generator": _generators(noise)} if self.draws_noise else {}
         for step, number in zip(steps, self.levels, strict=True):
-            level = torch.full((len(chunk),), number, device=chunk.device)
+            level = torch.full((chunk.shape[0],), number, device=chunk.device)
             predicted = self.denoiser(schedule.scale_model_input(chunk, step), level, condition)
             chunk = schedule.step(predicted, step, chunk, return_dict=False, **more)[0]
         return chunk

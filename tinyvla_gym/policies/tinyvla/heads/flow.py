@@ -65,6 +65,6 @@ class FlowHead(Head):
         """Follows the velocity from the noise to the actions."""
         chunk = noise
         for step in range(self.sample_steps):
-            level = condition.new_full((len(chunk),), LEVELS * step / self.sample_steps)
+            level = condition.new_full((chunk.shape[0],), LEVELS * step / self.sample_steps)
             chunk = chunk + self.denoiser(chunk, level, condition) / self.sample_steps
         return chunk

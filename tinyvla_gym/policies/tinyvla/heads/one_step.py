@@ -90,7 +90,7 @@ class OneStepHead(Head):
 
     def chunks(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Jumps."""
-        start, end = condition.new_zeros(len(noise)), condition.new_ones(len(noise))
+        start, end = condition.new_zeros(noise.shape[0]), condition.new_ones(noise.shape[0])
         return noise + self._mean_velocity(noise, start, end, condition)
 
     def _spans(self, count: int, generator: torch.Generator | None) -> Tensor:
