@@ -90,6 +90,7 @@ def test_a_folder_with_other_things_is_fine(cli, tmp_path) -> None:
 
     assert answer.code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "episodes.parquet",
         "notes.txt",
         "report.html",
         "results.json",

@@ -59,6 +59,12 @@ def test_episodes_that_all_ended_alike_are_not_taken_for_certainty(successes) ->
     assert average_interval(counts, [0.5, 0.5]) == wilson_interval(2 * successes, 20)
 
 
+def test_tasks_that_never_or_always_succeed_leave_doubt_too() -> None:
+    counts = [(1, 1), (0, 1), (1, 1), (0, 1)]
+
+    assert average_interval(counts, [0.25] * 4) == wilson_interval(2, 4)
+
+
 @settings(max_examples=30)
 @given(st.lists(COUNTS, min_size=1, max_size=5))
 def test_an_interval_holds_its_average(counts) -> None:

@@ -8,6 +8,9 @@ import numpy as np
 
 from tinyvla_gym.errors import ConfigError
 
+Interval = tuple[float, float]
+"""Lower and upper bound of a 95 % interval."""
+
 Z95 = 1.959963984540054
 """Two-sided 95 % point of the standard normal distribution."""
 
@@ -16,7 +19,7 @@ _DRAWS = 10_000
 _BOOTSTRAP_SEED = 0x5EED
 
 
-def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:
+def wilson_interval(successes: int, episodes: int) -> Interval:
     """The Wilson 95 % score interval of a success rate (Wilson, JASA 22, 1927).
 
     Args:
@@ -31,23 +34,24 @@ def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:
     """
     if not 0 <= successes <= episodes or episodes < 1:
         raise ConfigError(f"{successes} successes of {episodes} episodes is no success rate.")
-    rate = successes / episodes
+    return _wilson(successes / episodes, episodes)
+
+
+def _wilson(rate: float, episodes: int) -> Interval:
     centre = rate + Z95**2 / (2 * episodes)
     spread = Z95 * sqrt(rate * (1 - rate) / episodes + Z95**2 / (4 * episodes**2))
     scale = 1 + Z95**2 / episodes
     low, high = (centre - spread) / scale, (centre + spread) / scale
-    return (0.0 if successes == 0 else low), (1.0 if successes == episodes else high)
+    return (0.0 if rate == 0 else low), (1.0 if rate == 1 else high)
 
 
-def average_interval(
-    counts: Sequence[tuple[int, int]], weights: Sequence[float]
-) -> tuple[float, float]:
+def average_interval(counts: Sequence[tuple[int, int]], weights: Sequence[float]) -> Interval:
     """A 95 % bootstrap interval of a weighted average of tasks' success rates.
 
     Episodes are drawn anew within each task, never across tasks, because the tasks of a suite
     are fixed and their seeds are not (percentile bootstrap; Efron & Tibshirani, 1993, ch. 13).
-    The same counts always give the same interval. Where every episode ended alike, drawing anew
-    knows no spread, and the Wilson interval of all episodes takes its place.
+    The same counts always give the same interval. Where no task has both outcomes, drawing anew
+    knows no spread, and the Wilson interval of the average over as many episodes takes its place.
 
     Args:
         counts: Successes and episodes of each task.
@@ -62,11 +66,12 @@ def average_interval(
     for successes, episodes in counts:
         wilson_interval(successes, episodes)  # checks
     successes, episodes = (np.array(column) for column in zip(*counts, strict=True))  # (tasks,)
-    if successes.sum() in (0, episodes.sum()):
-        return wilson_interval(int(successes.sum()), int(episodes.sum()))
+    rates = successes / episodes
+    if np.isin(rates, (0, 1)).all():
+        return _wilson(round(float(rates @ np.array(weights)), 12), int(episodes.sum()))
     rng = np.random.default_rng(_BOOTSTRAP_SEED)
     # Drawing n of n yes-or-no outcomes anew and counting is one binomial draw.
-    drawn = rng.binomial(episodes, successes / episodes, (_DRAWS, len(counts)))
+    drawn = rng.binomial(episodes, rates, (_DRAWS, len(counts)))
     return _middle95(drawn / episodes @ np.array(weights))
 
 
@@ -118,7 +123,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * tail / 2**discordant)
 
 
-def difference_interval(tasks: Sequence[Pairs]) -> tuple[float, float]:
+def difference_interval(tasks: Sequence[Pairs]) -> Interval:
     """A 95 % bootstrap interval of B's task average minus A's, on equal seeds.
 
     Pairs are drawn anew within each task; see ``average_interval``.
@@ -158,6 +163,6 @@ def pairs_to_settle(only_a: int, only_b: int, pairs: int) -> int | None:
     return ceil(((Z95 * sqrt(apart) + _Z80 * sqrt(apart - gap**2)) / gap) ** 2)
 
 
-def _middle95(drawn: np.ndarray) -> tuple[float, float]:
+def _middle95(drawn: np.ndarray) -> Interval:
     low, high = np.percentile(drawn, (2.5, 97.5))
     return float(low), float(high)
