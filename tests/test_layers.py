@@ -55,6 +55,7 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "minari": ("data/",),
     "PIL": ("data/", "video.py"),
     "imageio": ("video.py",),
+    "ray": ("evaluation/cluster.py",),
     "tyro": ("cli/",),
     "rich": ("cli/",),
 }

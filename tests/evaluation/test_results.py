@@ -64,7 +64,8 @@ def test_every_tier_is_said_with_all_its_conditions() -> None:
     half = [100 * bound for bound in wilson_interval(25, 50)]
     assert lines == [
         f"tier average 50.0 % ({half[0]:.1f} to {half[1]:.1f}): "
-        "easy 100.0 % (87.9 to 100.0), medium 0.0 % (0.0 to 25.9), hard 100.0 % (61.0 to 100.0), very_hard 0.0 % (0.0 to 43.4)",
+        "easy 100.0 % (87.9 to 100.0), medium 0.0 % (0.0 to 25.9), "
+        "hard 100.0 % (61.0 to 100.0), very_hard 0.0 % (0.0 to 43.4)",
         f"task average 68.0 % ({low:.1f} to {high:.1f}); 34 of 50 episodes solved",
         "policy nano, protocol native, changed: instructions heldout, episodes 2 "
         f"({HASH}), proprio track, suite mt10, 2 episodes per task, seeds from 1000000, at "
