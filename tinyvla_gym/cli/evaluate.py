@@ -8,15 +8,18 @@ from typing import Literal
 
 from tinyvla_gym.cli.console import console, print_results, write_json
 from tinyvla_gym.cli.progress import progress
-from tinyvla_gym.data.atomic import check_writable
+from tinyvla_gym.data.atomic import check_writable, save_json
 from tinyvla_gym.errors import OutputError
+from tinyvla_gym.evaluation.agents import RANDOM_HORIZON, open_policy
 from tinyvla_gym.evaluation.evaluate import evaluate
 from tinyvla_gym.evaluation.folder import finish, results_path, shards_path, videos_path
 from tinyvla_gym.evaluation.playing import ShardPlayer
 from tinyvla_gym.evaluation.processes import Crew, ProcessCrew
 from tinyvla_gym.evaluation.protocols import FLAGS, Protocol, named_protocol
+from tinyvla_gym.evaluation.report import write_sweep
 from tinyvla_gym.evaluation.results import Results
 from tinyvla_gym.evaluation.suites import suite_tasks
+from tinyvla_gym.evaluation.sweeps import AXES, Point, sweep_protocols
 from tinyvla_gym.evaluation.told import read_sentences
 from tinyvla_gym.events import Outcome
 
@@ -34,6 +37,8 @@ class Evaluate:
     """native, lerobot, evo1 or rlinf; each fixes cameras, horizon, sentences and more."""
     out: Path
     """Folder for results.json, episodes.parquet, report.html and videos/."""
+    sweep: str | None = None
+    """Vary one thing: replan, delay, sentences or looks; one folder for each of its values."""
     resume: bool = False
     """Go on with an evaluation in that folder that was broken off."""
     episodes: int | None = None
@@ -73,22 +78,49 @@ class Evaluate:
         """Plays and counts."""
         protocol = self._protocol()
         suite_tasks(self.suite)
-        path = results_path(self.out)
-        if path.exists() and not self.resume:
-            raise OutputError(path, "it holds results; choose another folder.")
-        check_writable(path)  # before hours of playing
-        if path.exists():
-            results = Results.load(path)
-            console.print(f"{self.out} holds a finished evaluation.", soft_wrap=True)
-        else:
-            with self._crew() as crew:
-                results = self._play(protocol, crew)
-            finish(results, self.out)
+        check_writable(results_path(self.out))  # before hours of playing
+        with self._crew() as crew:
+            if self.sweep is not None:
+                return self._run_sweep(protocol, crew)
+            results = self._one(protocol, self.out, crew)
         print_results(results)
         files = "results.json, episodes.parquet and report.html"
         console.print(f"{files} in {self.out}", soft_wrap=True)
         write_json(self.json, results.to_dict())
         return 0
+
+    def _run_sweep(self, protocol: Protocol, crew: Crew) -> int:
+        sweep = str(self.sweep)
+        policy = open_policy(self.policy)
+        horizon = policy.spec.horizon if policy else None
+        if self.policy == "random":
+            horizon = RANDOM_HORIZON
+        points = [
+            Point(label=label, results=self._one(varied, self.out / f"{sweep}-{label}", crew))
+            for label, varied in sweep_protocols(sweep, protocol, horizon=horizon).items()
+        ]
+        for point in points:
+            console.print(f"{point.label}: {point.results.summary()[0]}", soft_wrap=True)
+        title = f"{self.policy} on {self.suite}: {AXES[sweep]}"
+        write_sweep(points, self.out / "report.html", sweep=sweep, title=title)
+        facts = {"sweep": sweep, "points": {one.label: one.results.to_dict() for one in points}}
+        save_json(self.out / "sweep.json", facts)
+        console.print(f"sweep.json and report.html in {self.out}", soft_wrap=True)
+        write_json(self.json, facts)
+        return 0
+
+    def _one(self, protocol: Protocol, out: Path, crew: Crew) -> Results:
+        path = results_path(out)
+        if not path.exists():
+            results = self._play(protocol, out, crew)
+            finish(results, out)
+            return results
+        if not self.resume:
+            raise OutputError(path, "it holds results; choose another folder.")
+        results = Results.load(path)
+        if results.conditions != protocol or results.policy != self.policy:
+            raise OutputError(path, "it holds results under other conditions.")
+        return results
 
     def _protocol(self) -> Protocol:
         changes = {name: getattr(self, name) for name in FLAGS}
@@ -117,7 +149,7 @@ class Evaluate:
             with RayCrew(ShardPlayer, self.workers, address=self.address) as crew:
                 yield crew
 
-    def _play(self, protocol: Protocol, crew: Crew) -> Results:
+    def _play(self, protocol: Protocol, out: Path, crew: Crew) -> Results:
         title = f"{self.policy} on {self.suite}"
         total = len(suite_tasks(self.suite)) * protocol.episodes
         ended: list[Outcome] = []
@@ -132,9 +164,9 @@ class Evaluate:
             return evaluate(
                 self.policy,
                 protocol,
-                videos=videos_path(self.out) if self.videos else None,
+                videos=videos_path(out) if self.videos else None,
                 crew=crew,
-                shards=shards_path(self.out),
+                shards=shards_path(out),
                 resume=self.resume,
                 any_profile=self.any_profile,
                 on_episode=note,

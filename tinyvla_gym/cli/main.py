@@ -7,6 +7,7 @@ import tyro
 
 from tinyvla_gym.cli.bench import Bench
 from tinyvla_gym.cli.collect import Collect
+from tinyvla_gym.cli.compare import Compare
 from tinyvla_gym.cli.console import complain
 from tinyvla_gym.cli.convert import Convert
 from tinyvla_gym.cli.data.verb import Data
@@ -27,6 +28,7 @@ VERBS = {
     "view": View,
     "train": Train,
     "evaluate": Evaluate,
+    "compare": Compare,
     "convert": Convert,
     "bench": Bench,
     "doctor": Doctor,

@@ -18,6 +18,9 @@ from tinyvla_gym.policies.simple import RandomPolicy
 SCRIPTED = ("expert", "random")
 """Names that need no checkpoint."""
 
+RANDOM_HORIZON = 8
+"""Actions in one chunk of ``random``."""
+
 
 class TimedPolicy:
     """Another policy, with a stopwatch; what it plans does not change."""
@@ -91,8 +94,7 @@ def make_agent(
     if name == "expert":
         return ExpertAgent(env)
     if policy is None:
-        policy = RandomPolicy(env.get_wrapper_attr("interface"))
-        execute = None  # one draw is as good as another
+        policy = RandomPolicy(env.get_wrapper_attr("interface"), horizon=RANDOM_HORIZON)
     if delay:
         return DelayedHorizon(policy, delay=delay, execute=execute, pad_to=pad_to)
     return RecedingHorizon(policy, execute=execute, pad_to=pad_to)

@@ -88,9 +88,11 @@ class RayCrew:
             yield index, result
 
     def _get(self, ready: Any) -> tuple[list[tuple[str, Outcome]], Any, str]:
+        from ray.exceptions import RayError
+
         try:
             return self._ray.get(ready)
-        except self._ray.exceptions.RayError as problem:
+        except RayError as problem:
             return [], None, f"the worker died: {str(problem).splitlines()[0]}"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, comb, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,7 @@ class Pairs:
         return self.both + self.only_a + self.only_b + self.neither
 
     @classmethod
-    def of(cls, a: Mapping[int, bool], b: Mapping[int, bool]) -> "Pairs":
+    def of(cls, a: Mapping[Any, bool], b: Mapping[Any, bool]) -> "Pairs":
         """Counts; ``a`` and ``b`` say for each seed whether it was solved. Others are left out."""
         seen = [(a[seed], b[seed]) for seed in a.keys() & b.keys()]
         return cls(
