@@ -122,7 +122,7 @@ class ShardPlayer:
                 env.close()
             self._envs, self._envs_for = [], wanted
         while len(self._envs) < count:
-            self._envs.append(_make_env(job, policy))
+            self._envs.append(make_shard_env(job, policy.spec.env_options if policy else {}))
         return self._envs[:count]
 
 
@@ -165,9 +165,15 @@ def _make_agent(job: Shard, policy: TimedPolicy | None, env: gym.Env) -> Agent:
     )
 
 
-def _make_env(job: Shard, policy: TimedPolicy | None) -> gym.Env:
+def make_shard_env(job: Shard, env_options: Mapping[str, Any]) -> gym.Env:
+    """Makes an env as the shard's protocol wants it.
+
+    Args:
+        job: Task and protocol.
+        env_options: What the policy asks for; what the protocol fixes comes first.
+    """
     protocol = job.protocol
-    options = dict(policy.spec.env_options) if policy else {}
+    options = dict(env_options)
     fixed = {"cameras": protocol.cameras, "profile": protocol.profile}
     options |= {name: value for name, value in fixed.items() if value is not None}
     if job.policy in SCRIPTED:
