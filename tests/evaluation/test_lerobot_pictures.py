@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow  # draws three scenes, twice, with shadows
 def test_the_picture_is_lerobots(tmp_path) -> None:
     worlds, ours = {"tasks": np.array(TASKS)}, {}
     for task in TASKS:

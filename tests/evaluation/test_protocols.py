@@ -25,6 +25,7 @@ OTHER = {  # another value for every condition
     "episodes": 7,
     "seed": 2_000_000,
     "average": "task",
+    "judge": "person",
     "execute": 3,
     "delay": 4,
 }

@@ -15,6 +15,7 @@ from tinyvla_gym.cli.doctor import Doctor
 from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
 from tinyvla_gym.cli.rollout import Rollout
+from tinyvla_gym.cli.score import Score
 from tinyvla_gym.cli.train import Train
 from tinyvla_gym.cli.view import View
 from tinyvla_gym.data.atomic import check_writable
@@ -29,6 +30,7 @@ VERBS = {
     "train": Train,
     "evaluate": Evaluate,
     "compare": Compare,
+    "score": Score,
     "convert": Convert,
     "bench": Bench,
     "doctor": Doctor,

@@ -66,7 +66,7 @@ def evaluate(
     jobs = _deal(policy, protocol, any_profile=any_profile)
     facts = {
         "policy": policy,
-        "fingerprint": _fingerprint(policy),
+        "fingerprint": policy_fingerprint(policy),
         "protocol": protocol.to_dict(),
         "any_profile": any_profile,
         "versions": versions(),
@@ -172,7 +172,8 @@ def film_path(videos: Path, task: str, *, failure: bool = False) -> Path:
     return videos / f"{task}{'-failure' if failure else ''}.mp4"
 
 
-def _fingerprint(policy: str) -> str:
+def policy_fingerprint(policy: str) -> str:
+    """See ``fingerprint``; empty for what has no weights here."""
     if policy in SCRIPTED or "://" in policy:  # a server's weights are its own business
         return ""
     try:

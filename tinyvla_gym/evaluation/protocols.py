@@ -49,6 +49,7 @@ class Protocol:
         episodes: Per task.
         seed: The first episode's; the others follow.
         average: What is printed first, ``tier`` or ``task``.
+        judge: Who says whether an episode succeeded, the ``env`` or a ``person``.
         execute: Actions per chunk; the policy's own choice if None.
         delay: Control ticks from a look to the first action of its plan.
         parallel: Envs per process whose plans share a batch; the batch is always filled up.
@@ -72,6 +73,7 @@ class Protocol:
     episodes: int = 50
     seed: int = EVALUATION_SEED
     average: Literal["tier", "task"] = "tier"
+    judge: Literal["env", "person"] = "env"
     execute: int | None = None
     delay: int = 0
     parallel: int = 10
