@@ -49,7 +49,7 @@ def blind_order(policies: Sequence[str], seeds: Sequence[int], *, draw: int) -> 
         raise ConfigError(f"A policy is given twice: {', '.join(policies)}.")
     rng = np.random.default_rng(draw)
     return [
-        Trial(policy=policies[place], seed=seed)
+        Trial(policy=policies[int(place)], seed=seed)
         for seed in seeds
         for place in rng.permutation(len(policies))
     ]
