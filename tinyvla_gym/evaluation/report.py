@@ -116,7 +116,7 @@ def _tiers(results: Results) -> Iterator[str]:
     yield (
         f"<tr class='ours'><td>{escape(results.policy)}<small>this page</small></td>{cells}"
         f"<td class='number'>{average}</td>"
-        f"<td>{escape(told)}<small>{conditions.episodes} episodes</small></td></tr>"
+        f"<td>{escape(told)}<small>{conditions.episodes}</small></td></tr>"
     )
     yield from (_published(row) for row in PUBLISHED)
     yield "</tbody></table></div>"
@@ -128,7 +128,7 @@ def _published(row: Published) -> str:
     return (
         f"<tr><td>{escape(row.model)}{mark}<small>{escape(row.source)}</small></td>{cells}"
         f"<td class='number'>{row.average:.1f}</td><td>{escape(row.protocol)}"
-        f"<small>{escape(row.episodes)} episodes</small></td></tr>"
+        f"<small>{escape(row.episodes)}</small></td></tr>"
     )
 
 
