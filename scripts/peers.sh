@@ -1,17 +1,10 @@
 #!/usr/bin/env bash
-<<<<<<< HEAD
 # Installs the peers that ours is compared with, each in an environment of its own below
 # .venv-peers, because their versions of torch, av, numpy and others are not ours.
 # LeRobot: our datasets can be opened with it, and its MetaWorld loop is a peer of the benchmarks.
 # It comes without its dependencies; its dataset reader needs these and no more.
 # EnvPool: its native MetaWorld is a peer of the benchmarks.
 # metaworld itself, with Gymnasium's renderer, is in .venv already.
-=======
-# Installs the real LeRobot in .venv-peers/lerobot, so that our datasets can be opened with it and
-# our pictures held against its own.
-# It is capped at older versions of torch, av and others than ours: hence an environment of its
-# own. It comes without its dependencies; its dataset reader needs these and no more.
->>>>>>> 469b686 (Document evaluation; hold it against mistakes that others shipped with)
 # Usage: [TORCH_INDEX=URL] scripts/peers.sh [PYTHON]
 set -euo pipefail
 
@@ -20,7 +13,7 @@ envpool=(envpool==1.2.5 gymnasium==1.4.0)
 lerobot=(lerobot==0.4.4)
 torch=(torch==2.10.0 torchvision==0.25.0)
 reader=(datasets==4.8.5 huggingface_hub==0.35.3 av==15.1.0 packaging==25.0 accelerate==1.15.0)
-simulator=(metaworld==3.0.0 mujoco==3.3.0)  # what its MetaWorld env draws with
+simulator=(metaworld==3.0.0 mujoco==3.3.0)  # what LeRobot's MetaWorld env draws with
 
 peer=.venv-peers/envpool
 "$python" -m venv "$peer"
