@@ -13,6 +13,7 @@ envpool=(envpool==1.2.5 gymnasium==1.4.0)
 lerobot=(lerobot==0.4.4)
 torch=(torch==2.10.0 torchvision==0.25.0)
 reader=(datasets==4.8.5 huggingface_hub==0.35.3 av==15.1.0 packaging==25.0 accelerate==1.15.0)
+simulator=(metaworld==3.0.0 mujoco==3.3.0)  # what LeRobot's MetaWorld env draws with
 
 peer=.venv-peers/envpool
 "$python" -m venv "$peer"
@@ -29,5 +30,6 @@ fi
 echo "Installing ${torch[*]} ${reader[*]}: minutes, and 8 GB with CUDA's libraries."
 "${install[@]}" "${torch[@]}" "${reader[@]}"
 "${install[@]}" --no-deps "${lerobot[@]}"
+"${install[@]}" "${simulator[@]}"
 "$peer/bin/python" -c "from lerobot.datasets.lerobot_dataset import LeRobotDataset"
 echo "${lerobot[*]} is in $peer; its LeRobotDataset can be imported by $peer/bin/python."

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "tinyvla_gym"
 FLOORS = (
     {"interface", "events", "errors"},
     {"policies", "robots", "data"},
-    {"envs", "wrappers", "chunking", "loop", "evaluation", "live", "video"},
+    {"envs", "wrappers", "chunking", "loop", "delay", "evaluation", "live", "video"},
     {"training", "rl", "serving", "contracts", "demonstrations", "__init__"},
     {"cli", "__main__"},
 )
@@ -24,7 +24,9 @@ SIDEWAYS = {  # one way only, so there is never a circle
     ("wrappers", "envs"),
     ("loop", "chunking"),
     ("loop", "envs"),  # one function: whether an env can advance without looking
+    ("delay", "chunking"),
     ("evaluation", "chunking"),
+    ("evaluation", "delay"),
     ("evaluation", "loop"),
     ("evaluation", "envs"),  # suites are made of tasks
     ("evaluation", "video"),
@@ -53,6 +55,7 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "minari": ("data/",),
     "PIL": ("data/", "video.py"),
     "imageio": ("video.py",),
+    "ray": ("evaluation/cluster.py",),
     "tyro": ("cli/",),
     "rich": ("cli/",),
 }

@@ -15,7 +15,7 @@ DEFAULTS = {  # verb: an option whose help must say so
     "data": "reencode",
     "view": "(default: 12)",
     "train": "(default: nano)",
-    "evaluate": "(default: 50)",
+    "evaluate": "(default: native)",
     "convert": "--int8",
     "bench": "at least 5",
     "doctor": "--json",

@@ -7,6 +7,7 @@ import tyro
 
 from tinyvla_gym.cli.bench import Bench
 from tinyvla_gym.cli.collect import Collect
+from tinyvla_gym.cli.compare import Compare
 from tinyvla_gym.cli.console import complain
 from tinyvla_gym.cli.convert import Convert
 from tinyvla_gym.cli.data.verb import Data
@@ -14,6 +15,7 @@ from tinyvla_gym.cli.doctor import Doctor
 from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
 from tinyvla_gym.cli.rollout import Rollout
+from tinyvla_gym.cli.score import Score
 from tinyvla_gym.cli.train import Train
 from tinyvla_gym.cli.view import View
 from tinyvla_gym.data.atomic import check_writable
@@ -27,6 +29,8 @@ VERBS = {
     "view": View,
     "train": Train,
     "evaluate": Evaluate,
+    "compare": Compare,
+    "score": Score,
     "convert": Convert,
     "bench": Bench,
     "doctor": Doctor,

@@ -3,6 +3,7 @@
 Nothing is guessed from a folder's name, nothing is unpickled, and a folder is complete or absent.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -35,6 +36,20 @@ def read_config(folder: Path) -> dict[str, Any]:
             folder, f"format version {version} is not one of 1 to {FORMAT_VERSION}; update us."
         )
     return config
+
+
+def fingerprint(folder: Path) -> str:
+    """Twelve hexadecimal digits that change with every weight, statistic and setting.
+
+    Raises:
+        CheckpointError: If the folder is no checkpoint; see ``read_config``.
+    """
+    read_config(folder)
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix != ".md":  # a card changes nothing
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def read_folder(folder: Path, *, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -29,7 +29,7 @@ def load_policy(where: str | Path) -> Policy:
         CheckpointError: If the checkpoint is missing, cut short, or of another version.
         MissingExtraError: If the policy needs torch and it is not installed.
     """
-    folder = _folder(str(where))
+    folder = checkpoint_folder(str(where))
     kind = read_config(folder).get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise CheckpointError(folder, f"it holds a policy of unknown kind {kind!r}.")
@@ -46,7 +46,8 @@ def bundled() -> list[str]:
     return sorted(folder.name for folder in BUNDLED.glob("*") if folder.is_dir())
 
 
-def _folder(where: str) -> Path:
+def checkpoint_folder(where: str) -> Path:
+    """Finds, or fetches from the hub, the folder that ``load_policy`` reads; see there."""
     path = Path(where)
     if "/" not in where and not path.is_dir():
         if where not in bundled():
