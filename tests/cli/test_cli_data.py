@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tinyvla_gym.cli.console import console
 from tinyvla_gym.data.lerobot import Dataset
 
 
@@ -19,7 +20,8 @@ def recorded(tmp_path_factory):
     return folder
 
 
-def test_info_and_stats_say_what_is_there(cli, recorded, tmp_path) -> None:
+def test_info_and_stats_say_what_is_there(cli, recorded, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(console, "width", 160)  # whatever terminal the tests run in
     info = cli("data", "info", recorded, "--json", tmp_path / "info.json")
     stats = cli("data", "stats", recorded, "--json", tmp_path / "stats.json")
 

@@ -34,6 +34,7 @@ class Memory:
             or torch.is_grad_enabled()
             or encoder.training
             or rows.device.type != "cpu"
+            or not len(rows)
         ):
             return encoder(rows)
         weights = tuple((w.data_ptr(), w._version) for w in encoder.parameters())
