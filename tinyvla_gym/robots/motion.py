@@ -90,7 +90,7 @@ class ArmMotion:
         self._envelope = Envelope(
             arm,
             rig.limits,
-            row_s=rig.period_s * self._smoother.stride,
+            row_s=rig.period_s,
             in_joints=sends_joints,
         )
         self._path = Path(np.zeros(6), state.gripper_open_frac, now_s)

@@ -22,7 +22,6 @@ Array = NDArray[np.float64]
 
 PAST = 3
 """Positions already commanded that ``foresee`` repeats, so that three differences exist."""
-_FORESEEN = 64  # rows of the foreseen path, about
 
 
 class Smoother:
@@ -44,11 +43,8 @@ class Smoother:
         kernel = np.convolve(np.ones(self.window) / self.window, np.ones(second) / second)
         self.settle_ticks = len(kernel)
         """Ticks from the last input to rest."""
-        self.stride = max(1, ceil(self.settle_ticks / _FORESEEN))
-        """Ticks between two rows of ``foresee``."""
-        past = PAST * self.stride
-        self._length = self.settle_ticks + past
-        self._weights = _foreseeing_weights(kernel, past, self.stride)
+        self._length = self.settle_ticks + PAST
+        self._weights = _foreseeing_weights(kernel)
         self._inputs = np.tile(np.asarray(start, np.float64), (2 * self._length, 1))
         self._newest = self._length - 1  # a second copy lies one length further on
 
@@ -76,7 +72,7 @@ class Smoother:
 
         Returns:
             Shape (R, n): ``PAST`` positions already commanded, then the next command, then
-            every ``stride``-th one until rest.
+            all that follow it until rest.
         """
         value = self.input if value is None else value
         first = self._newest + 2  # oldest still in the window, in the doubled buffer
@@ -84,10 +80,10 @@ class Smoother:
         return self._weights[:, :-1] @ window + np.outer(self._weights[:, -1], value)
 
 
-def _foreseeing_weights(kernel: Array, past: int, stride: int) -> Array:
+def _foreseeing_weights(kernel: Array) -> Array:
     """Row m, column j: the weight of input j, oldest first, in the m-th foreseen command."""
-    length = len(kernel) + past
-    ticks = range(-past, len(kernel) + 2 * stride, stride)
+    length = len(kernel) + PAST
+    ticks = range(-PAST, len(kernel) + 2)
     weights = np.zeros((len(ticks), length))
     for row, tick in enumerate(ticks):
         for age, weight in enumerate(kernel):
