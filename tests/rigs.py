@@ -69,9 +69,7 @@ class VirtualRig:
         if heartbeat:
             self.controller.heartbeat(self.now_s)
         fresh = {name: replace(one, stamp_s=self.now_s) for name, one in self.states.items()}
-        seen = {
-            name: replace(one, **self.overrides.get(name, {})) for name, one in fresh.items()
-        }
+        seen = {name: replace(one, **self.overrides.get(name, {})) for name, one in fresh.items()}
         commands = self.controller.tick(self.now_s, {n: s for n, s in seen.items() if s})
         self.events += commands.events
         for arm, command in zip(self.rig.arms, commands.arms, strict=True):

@@ -28,9 +28,7 @@ def test_known_poses() -> None:
     at_m, _ = bare("ur5").tool_pose(np.array([0, -np.pi / 2, 0, -np.pi / 2, 0, 0]))
     np.testing.assert_allclose(at_m, [0, -0.19145, 1.001059], atol=1e-6)  # upright
     ready = np.array([0, -np.pi / 4, 0, -3 * np.pi / 4, 0, np.pi / 2, np.pi / 4])
-    hand = Kinematics(
-        MODELS["fr3"], tcp_offset_m=np.array([0, 0, 0.1034]), tcp_yaw_rad=-np.pi / 4
-    )
+    hand = Kinematics(MODELS["fr3"], tcp_offset_m=np.array([0, 0, 0.1034]), tcp_yaw_rad=-np.pi / 4)
     at_m, rotation = hand.tool_pose(ready)
     np.testing.assert_allclose(at_m, [0.3069, 0.0, 0.4869], atol=1e-3)
     np.testing.assert_allclose(rotation, np.diag([1, -1, -1]), atol=1e-9)

@@ -119,9 +119,7 @@ def test_rule_3_skewed_rows_are_straightened_and_told_above_five_degrees() -> No
         rig.seconds(1.0)
 
         assert len(rig.told("rot_normalised")) == events
-        np.testing.assert_allclose(
-            rig.rotations[-1][0], rig.homes["left"].tcp_rotation, atol=1e-6
-        )
+        np.testing.assert_allclose(rig.rotations[-1][0], rig.homes["left"].tcp_rotation, atol=1e-6)
 
 
 def test_rule_4_a_gripper_a_little_outside_is_clipped_and_told() -> None:
@@ -297,7 +295,7 @@ def test_rule_10_without_inverse_kinematics_the_arm_waits_and_then_holds() -> No
     for _ in range(60):  # outwards, far beyond the arm's reach
         here = rig.states["left"].tcp_position_m
         action = rig.home_action()
-        action[:3] = here + [-0.05, 0.0, 0.0]
+        action[:3] = np.add(here, (-0.05, 0.0, 0.0))
         rig.submit(action, due_s=0.4)
         rig.seconds(0.25)
     rig.seconds(1.0)
@@ -342,12 +340,14 @@ def test_rule_13_two_arms_slow_down_and_hold_before_they_touch() -> None:
         replace(arm, base_position_m=(-0.45, y, 0.0), workspace=PAIR.arms[1].workspace)
         for arm, y in zip(PAIR.arms, (0.25, -0.25), strict=True)
     )
-    rig = VirtualRig(replace(PAIR, arms=(replace(near[0], home_rad=PAIR.arms[0].home_rad), near[1])))
+    rig = VirtualRig(
+        replace(PAIR, arms=(replace(near[0], home_rad=PAIR.arms[0].home_rad), near[1]))
+    )
     clearance = Clearance(rig.rig)
     for _ in range(80):
         action = rig.home_action()
         for first, name, sign in ((0, "left", 1), (10, "right", -1)):
-            action[first : first + 3] = rig.states[name].tcp_position_m + [0, sign * 0.03, 0]
+            action[first : first + 3] = np.add(rig.states[name].tcp_position_m, (0, sign * 0.03, 0))
         try:
             rig.submit(action, due_s=0.2)
         except WorkspaceError:
@@ -384,9 +384,9 @@ def test_rule_12_an_arm_that_does_not_follow_holds_and_then_stops_the_rig() -> N
     assert first.holding
     assert first.fault is None
     assert [event.rule for event in rig.told("tracking")] == [12]
-    rig.seconds(0.19)
-    assert rig.tick().fault is None or rig.now_s > 0.4
-    rig.seconds(0.05)
+    rig.ticks(23)
+    assert rig.controller.fault is None  # 0.184 s
+    rig.ticks(3)
     assert_stopped_by(rig, TrackingFault)
 
 
@@ -477,7 +477,7 @@ def test_rule_19_late_ticks_are_told_and_too_many_stop_the_rig() -> None:
     rig.tick(period_s=0.025)
     assert [event.rule for event in rig.told("late_ticks")] == [19]
     rig.ticks(80, period_s=0.025)
-    assert rig.controller.fault is None or rig.ticks == 0
+    assert rig.controller.fault is None
     rig.tick(period_s=0.025)
 
     assert_stopped_by(rig, OverrunFault)
