@@ -14,6 +14,7 @@ from tinyvla_gym.robots.faults import (
     ActionRotationError,
     CameraFault,
     ControlLostFault,
+    DueTimeError,
     EnvFaultedError,
     ForceFault,
     OperatorRequired,
@@ -44,8 +45,8 @@ def refused(rig: VirtualRig, action, error, match: str, rule: int) -> None:
 
 def moving(rig=PAIR) -> VirtualRig:
     virtual = VirtualRig(rig)
-    virtual.submit(virtual.home_action((0.05, 0.0, 0.0)), due_s=0.2)
-    virtual.seconds(0.2)
+    virtual.submit(virtual.home_action((0.1, 0.0, 0.0)), due_s=0.5)
+    virtual.seconds(0.4)  # at full speed, still under way
     assert speed(virtual) > 0.05
     return virtual
 
@@ -472,6 +473,7 @@ def test_rule_18_an_old_picture_is_told_and_a_very_old_one_is_a_fault() -> None:
 
 def test_rule_19_late_ticks_are_told_and_too_many_stop_the_rig() -> None:
     rig = VirtualRig(PAIR)
+    rig.tick()
     rig.ticks(19, period_s=0.025)
     assert rig.told("late_ticks") == []
     rig.tick(period_s=0.025)
@@ -501,7 +503,7 @@ def test_rule_20_what_stops_one_arm_stops_both_at_once(condition: Condition, fau
     rig.overrides["right"] = {"condition": condition}
 
     assert isinstance(rig.tick().fault, fault)
-    rig.ticks(20)
+    rig.tick()
     assert speed(rig) < before  # the left arm decelerates from that tick on
     assert [event.rule for event in rig.told(condition.name.lower())] == [20]
     assert_stopped_by(rig, fault)
@@ -528,6 +530,35 @@ def test_rule_21_what_needs_a_person_is_never_cleared_by_software(condition: Con
         rig.controller.recover(rig.states, rig.now_s)
     with pytest.raises(EnvFaultedError, match="Clear it at the robot"):
         rig.submit(rig.home_action())
+
+
+def test_a_stop_takes_less_than_half_a_second_and_ten_centimetres() -> None:
+    rig = moving()
+    start_m = rig.positions[-1][0]
+    rig.controller.hold(rig.now_s)
+
+    rig.seconds(0.5)
+
+    assert rig.controller.stop_s < 0.5
+    assert speed(rig) < 1e-9
+    assert np.linalg.norm(rig.positions[-1][0] - start_m) < 0.1
+
+
+@pytest.mark.parametrize("now_s", [np.nan, -1.0])
+def test_a_clock_that_does_not_run_forwards_stops_the_rig(now_s: float) -> None:
+    rig = moving()
+    rig.controller.tick(now_s, rig.states)
+
+    assert isinstance(rig.controller.fault, OverrunFault)
+
+
+@pytest.mark.parametrize("times_s", [[], [np.nan], [2.0, 1.0], [np.inf]])
+def test_actions_need_times_in_order(times_s: list[float]) -> None:
+    rig = moving()
+    with pytest.raises(DueTimeError, match="finite times, in order"):
+        rig.controller.submit(rig.now_s, [(due_s, rig.home_action()) for due_s in times_s])
+    rig.seconds(0.5)
+    assert speed(rig) < 1e-9
 
 
 def test_a_fault_that_needs_a_person_replaces_one_that_does_not() -> None:

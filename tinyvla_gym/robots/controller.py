@@ -6,6 +6,7 @@ time beside simulated ones; given the same calls, it commands the same.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from tinyvla_gym.errors import ActionNotFiniteError
 from tinyvla_gym.robots.actions import Target, read_action
@@ -15,6 +16,7 @@ from tinyvla_gym.robots.faults import (
     ActionGripperError,
     ActionRefused,
     ActionRotationError,
+    DueTimeError,
     EnvFaultedError,
     Onsets,
     OperatorRequired,
@@ -33,6 +35,7 @@ from tinyvla_gym.robots.supervision import Supervision, Verdict
 _APART_PACE = 0.1
 _RULE_OF_REFUSAL = {
     ActionFormatError: 1,
+    DueTimeError: 1,
     ActionNotFiniteError: 2,
     ActionRotationError: 3,
     ActionGripperError: 4,
@@ -167,6 +170,11 @@ class Controller:
         self._fault = None
 
     def _begin(self, states: dict[str, ArmState], now_s: float) -> None:
+        for name, state in states.items():
+            if not state.is_finite:
+                raise StartPoseError(
+                    name, "its reading is not finite", state.tcp_position_m.tolist()
+                )
         motions = [ArmMotion(self._rig, arm, states[arm.name], now_s) for arm in self._rig.arms]
         self._apart_m = 0.0
         if self._clearance:
@@ -181,6 +189,9 @@ class Controller:
 
     def _follow(self, now_s: float, actions: Sequence[tuple[float, object]]) -> None:
         """Rules 1 to 8 for all actions and arms first; only then does any arm set out."""
+        times_s = [due_s for due_s, _ in actions]
+        if not (times_s and all(map(isfinite, times_s)) and times_s == sorted(times_s)):
+            raise DueTimeError(times_s)
         due: list[list[tuple[float, Target]]] = [[] for _ in self._motions]
         for due_s, action in actions:
             targets, events = read_action(self._rig, action, now_s)

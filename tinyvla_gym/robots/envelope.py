@@ -13,7 +13,10 @@ _EXACT = 1.0 + 1e-9
 
 
 class Envelope:
-    """The speeds of one arm, by differences between the rows of ``Smoother.foresee``."""
+    """The speeds of one arm, by differences between the rows of ``Smoother.foresee``.
+
+    All comparisons ask for what is allowed, so that a NaN is always a breach.
+    """
 
     def __init__(
         self, arm: ArmSpec, limits: SafetyLimits, *, row_s: float, in_joints: bool
@@ -55,12 +58,13 @@ class Envelope:
         for order, (name, most) in enumerate(bounds, 1):
             change = change[1:] - change[:-1]
             new = change[PAST - order :]  # differences that end at a command still to be sent
-            if (new * new).sum(axis=1).max() > (most * _EXACT) ** 2:
+            if not (new * new).sum(axis=1).max() <= (most * _EXACT) ** 2:
                 return 9, name
         turned = rotations[PAST:] - rotations[PAST - 1 : -1]
         # Rotations an angle apart differ by sqrt(8) sin(angle / 2) in the Frobenius norm.
         most_rad = limits.tcp_rotation_speed_rad_s * row_s
-        if (turned * turned).sum(axis=(1, 2)).max() > 8 * np.sin(most_rad / 2) ** 2 * _EXACT:
+        most = 8 * np.sin(most_rad / 2) ** 2 * _EXACT
+        if not (turned * turned).sum(axis=(1, 2)).max() <= most:
             return 9, "tcp_rotation_speed"
         return None
 
@@ -68,12 +72,12 @@ class Envelope:
         if self._model is None:
             return None
         ahead = foreseen[PAST:]
-        if ((ahead < self._low) | (ahead > self._high)).any():
+        if not ((ahead >= self._low) & (ahead <= self._high)).all():
             return 11, "joint_limit"
         if self._model.speed_laws:
             speed = (ahead - foreseen[PAST - 1 : -1]) / self._row_s
             down, up = self._model.joint_speed_max(ahead)
             share = self._limits.joint_speed_frac
-            if ((speed > share * up + 1e-9) | (speed < share * down - 1e-9)).any():
+            if not ((speed <= share * up + 1e-9) & (speed >= share * down - 1e-9)).all():
                 return 11, "joint_speed"
         return None

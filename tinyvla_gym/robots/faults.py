@@ -66,6 +66,16 @@ class ActionFormatError(ActionRefused):
         )
 
 
+class DueTimeError(ActionRefused):
+    """Rule 1: actions without times, or with times that are not in order."""
+
+    def __init__(self, times_s: Sequence[float]) -> None:
+        super().__init__(
+            f"Actions need finite times, in order, at which they are due; got {list(times_s)}. "
+            "Nothing moved."
+        )
+
+
 class ActionRotationError(ActionRefused):
     """Rule 3: six numbers that are not two rows of a rotation."""
 

@@ -21,7 +21,7 @@ class Fence:
     """The region of one arm's tool, in its base frame.
 
     ``keep_*`` moves a target inside, with a little room to spare; ``breach`` says whether a path
-    goes outside.
+    goes outside. All comparisons ask for what is allowed, so that a NaN is never inside.
     """
 
     def __init__(self, arm: ArmSpec, limits: SafetyLimits) -> None:
@@ -72,8 +72,8 @@ class Fence:
         """Rule and name of the first limit that a path of B tool poses leaves, or None."""
         if not self._workspace.contains(positions_m).all():
             return 6, "workspace"
-        if (self.fingertip_height_m(positions_m, rotations) < -_EXACT).any():
+        if not (self.fingertip_height_m(positions_m, rotations) >= -_EXACT).all():
             return 7, "table"
-        if (-(rotations[:, :, 2] @ self._up) < self._lean_cosine - _EXACT).any():
+        if not (-(rotations[:, :, 2] @ self._up) >= self._lean_cosine - _EXACT).all():
             return 8, "tilt"
         return None

@@ -188,6 +188,8 @@ class Supervision:
         """Late ticks are told, and a loop that keeps being late stops the rig."""
         elapsed_s = now_s - self._ticked_s if self._ticked_s is not None else 0.0
         self._ticked_s = now_s
+        if not elapsed_s >= 0.0:  # NaN, too: without a clock nothing below means anything
+            return Verdict(hold=True, fault=OverrunFault("", "its clock does not run forwards."))
         # A tick is late by what exceeds its period; it counts beyond so many periods.
         if elapsed_s - self._period_s > self._limits.late_periods * self._period_s:
             self._late.append(now_s)

@@ -28,6 +28,8 @@ GAIN = 300
 WATCHDOG_HZ = 10.0
 """The controller ends its program if commands come less often than this."""
 _HOME_ACCELERATION_RAD_S2 = 0.5
+_HOME_S = 60.0  # a way home takes less
+_HOME_RAD = 2e-3
 _START_S = 5.0  # a program that does not run by then will not
 
 _PROGRAM_RUNNING = 1 << 1  # bits of the robot's status
@@ -127,13 +129,16 @@ class UrArm:
         """See ``ArmDriver``."""
         if self._latched is not Condition.OK:
             raise ControlLostFault(self.spec.name, f"it cannot go home: {self._latched.value}.")
-        self._control.setWatchdog(0.0)  # a blocking move feeds nothing
         self._control.servoStop()
-        arrived = self._control.moveJ(joints_rad.tolist(), speed_rad_s, _HOME_ACCELERATION_RAD_S2)
-        self._control.setWatchdog(WATCHDOG_HZ)
-        if not arrived:
-            self._latch(Condition.CONTROL_LOST)
-            raise ControlLostFault(self.spec.name, "it did not reach its home.")
+        self._control.moveJ(joints_rad.tolist(), speed_rad_s, _HOME_ACCELERATION_RAD_S2, True)
+        deadline_s = self._now() + _HOME_S
+        while np.abs(np.subtract(self._receive.getActualQ(), joints_rad)).max() > _HOME_RAD:
+            self._control.kickWatchdog()
+            self._latch(self._condition())
+            if self._latched is not Condition.OK or self._now() > deadline_s:
+                self.stop()
+                raise ControlLostFault(self.spec.name, "it did not reach its home.")
+            self._sleep(self._period_s)
 
     def stop(self) -> None:
         """See ``ArmDriver``."""
