@@ -9,7 +9,7 @@ import pytest
 from rigs import PAIR
 
 from tinyvla_gym.robots.drivers.ur import UrArm
-from tinyvla_gym.robots.emulators.ur import UrEmulator
+from tinyvla_gym.robots.emulators.ur_process import UrEmulatorProcess
 from tinyvla_gym.robots.faults import OperatorRequired
 from tinyvla_gym.robots.recovery import RecoveryBudget
 from tinyvla_gym.robots.robot import ConnectError
@@ -40,13 +40,13 @@ def a_command(joints_rad, *, release=False) -> ArmCommand:
 
 
 @pytest.fixture
-def emulator() -> Iterator[UrEmulator]:
-    with UrEmulator("127.0.0.31", joints_rad=HOME) as emulator:
+def emulator() -> Iterator[UrEmulatorProcess]:
+    with UrEmulatorProcess("127.0.0.31", joints_rad=HOME) as emulator:
         yield emulator
 
 
 @pytest.fixture
-def arm(emulator: UrEmulator) -> Iterator[UrArm]:
+def arm(emulator: UrEmulatorProcess) -> Iterator[UrArm]:
     spec = replace(PAIR.arms[1], host=emulator.address)
     arm = UrArm(spec, period_s=PERIOD_S, sleep=lambda _: time.sleep(0.01))
     arm.connect()
@@ -61,8 +61,8 @@ def condition(arm: UrArm) -> Condition:
 
 
 def test_the_arm_reads_and_follows_and_the_watchdog_is_armed(arm: UrArm, emulator) -> None:
-    wait_until(lambda: 35 in emulator.machine.commands_seen)
-    assert emulator.machine.watchdog_hz == 10.0
+    wait_until(lambda: 35 in emulator.look("machine.commands_seen"))
+    assert emulator.look("machine.watchdog_hz") == 10.0
     reading = arm.read(1.0)
     np.testing.assert_allclose(reading.joints_rad, HOME, atol=1e-6)
     assert reading.condition is Condition.OK
@@ -74,34 +74,36 @@ def test_the_arm_reads_and_follows_and_the_watchdog_is_armed(arm: UrArm, emulato
         time.sleep(PERIOD_S)
 
     assert arm.read(2.0).joints_rad[0] > HOME[0] + 0.01
-    assert emulator.machine.safety == 1
+    assert emulator.look("machine.safety") == 1
 
 
 def test_a_target_that_is_not_finite_never_reaches_a_register(arm: UrArm, emulator) -> None:
     arm.servo(a_command([np.nan, *HOME[1:]]))
     time.sleep(0.05)
 
-    numbers = [v for k, v in emulator.machine.inputs.items() if k.startswith("input_double")]
+    numbers = [
+        v for k, v in emulator.look("machine.inputs").items() if k.startswith("input_double")
+    ]
     assert np.isfinite(numbers).all()
-    assert emulator.machine.safety == 1
+    assert emulator.look("machine.safety") == 1
     assert condition(arm) is not Condition.OK  # whoever sent it has to explain
 
 
 def test_a_protective_stop_is_latched_until_it_is_recovered(arm: UrArm, emulator) -> None:
-    emulator.machine.protective_stop()
+    emulator.call("machine.protective_stop")
     wait_until(lambda: condition(arm) is Condition.PROTECTIVE_STOP)
-    before = len(emulator.machine.commands_seen)
+    before = len(emulator.look("machine.commands_seen"))
     arm.servo(a_command(HOME))
-    assert len(emulator.machine.commands_seen) == before
+    assert len(emulator.look("machine.commands_seen")) == before
 
     arm.recover()
 
     assert condition(arm) is Condition.OK
-    assert emulator.machine.program_running
+    assert emulator.look("machine.program_running")
 
 
 def test_an_emergency_stop_needs_a_person(arm: UrArm, emulator) -> None:
-    emulator.machine.emergency_stop()
+    emulator.call("machine.emergency_stop")
     wait_until(lambda: condition(arm) is Condition.EMERGENCY_STOP)
 
     with pytest.raises(OperatorRequired, match="an emergency stop"):
@@ -109,7 +111,7 @@ def test_an_emergency_stop_needs_a_person(arm: UrArm, emulator) -> None:
 
 
 def test_a_broken_connection_stays_latched_though_the_client_comes_back(arm, emulator) -> None:
-    emulator.drop_sockets()
+    emulator.call("drop_sockets")
     wait_until(lambda: condition(arm) is not Condition.OK)
     time.sleep(0.3)  # the client takes control again by itself
 
@@ -117,7 +119,7 @@ def test_a_broken_connection_stays_latched_though_the_client_comes_back(arm, emu
 
 
 def test_a_frozen_controller_keeps_its_old_stamp(arm: UrArm, emulator) -> None:
-    emulator.faults.frozen = True
+    emulator.put("faults.frozen", True)
     time.sleep(0.1)
     first = arm.read(10.0)
     time.sleep(0.05)
@@ -125,8 +127,8 @@ def test_a_frozen_controller_keeps_its_old_stamp(arm: UrArm, emulator) -> None:
     assert arm.read(11.0).stamp_s == first.stamp_s
 
 
-def test_without_remote_control_there_is_no_connection(emulator: UrEmulator) -> None:
-    emulator.faults.remote_control = False
+def test_without_remote_control_there_is_no_connection(emulator: UrEmulatorProcess) -> None:
+    emulator.put("faults.remote_control", False)
     arm = UrArm(replace(PAIR.arms[1], host=emulator.address), period_s=PERIOD_S)
 
     with pytest.raises(ConnectError, match="switch it to remote control"):
@@ -140,14 +142,14 @@ def test_nobody_there_is_a_sentence() -> None:
         arm.connect()
 
 
-def test_home_is_reached_after_servoing(arm: UrArm, emulator: UrEmulator) -> None:
+def test_home_is_reached_after_servoing(arm: UrArm, emulator: UrEmulatorProcess) -> None:
     arm.servo(a_command(HOME))
     away = np.add(HOME, (0.1, 0, 0, 0, 0, 0))
 
     arm.move_home(away, speed_rad_s=0.3)
 
     np.testing.assert_allclose(arm.read(0.0).joints_rad, away, atol=5e-3)
-    seen = emulator.machine.commands_seen
+    seen = emulator.look("machine.commands_seen")
     assert seen.index(16) < seen.index(1)  # the servo ends before the move begins
 
 

@@ -228,7 +228,7 @@ class _RtdeClient:
         return rtde.packet(rtde.DATA, b"\x01" + self._outputs.pack(self._machine.reading()))
 
     def _agree(self, names: bytes) -> tuple[rtde.Recipe, bytes]:
-        recipe = rtde.Recipe(names.decode("ascii").split(","))
+        recipe = rtde.Recipe(names.decode("ascii").rstrip(",").split(","))  # clients end with one
         used = self._machine.faults.registers_in_use
         types = [
             "IN_USE" if name in used else kind
