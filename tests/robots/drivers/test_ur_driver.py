@@ -125,6 +125,7 @@ def test_a_frozen_controller_keeps_its_old_stamp(arm: UrArm, emulator) -> None:
     time.sleep(0.05)
 
     assert arm.read(11.0).stamp_s == first.stamp_s
+    emulator.put("faults.frozen", False)  # the client waits for data before it disconnects
 
 
 def test_without_remote_control_there_is_no_connection(emulator: UrEmulatorProcess) -> None:

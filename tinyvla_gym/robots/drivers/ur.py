@@ -80,7 +80,7 @@ class UrArm:
             self._dashboard = dashboard_client.DashboardClient(host)
             self._dashboard.connect()
             if not self._dashboard.isInRemoteControl():
-                raise ConnectError(self.spec.name, host, "switch it to remote control.")
+                raise RuntimeError("switch it to remote control.")
             self._receive = rtde_receive.RTDEReceiveInterface(host, 1 / self._period_s)
             flags = rtde_control.RTDEControlInterface.FLAG_UPLOAD_SCRIPT
             self._control = rtde_control.RTDEControlInterface(host, 1 / self._period_s, flags)

@@ -70,7 +70,7 @@ class UrMachine:
             if self.faults.script_refused or self.safety != _NORMAL:
                 return
             if "rtde_control" in text or "ur_rtde" in text:
-                self.inputs["input_int_register_0"] = 0
+                self.inputs["input_int_register_0"] = self._last_command = 0
                 self.watchdog_hz = 0.0
                 self._target_rad = self.joints_rad.copy()
                 self.program_running = True
