@@ -57,6 +57,9 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "imageio": ("video.py",),
     "ray": ("evaluation/cluster.py",),
     "yaml": ("robots/",),
+    "dashboard_client": ("robots/drivers/",),  # the three parts of ur-rtde
+    "rtde_control": ("robots/drivers/",),
+    "rtde_receive": ("robots/drivers/",),
     "tyro": ("cli/",),
     "rich": ("cli/",),
 }

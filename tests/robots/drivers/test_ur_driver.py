@@ -110,6 +110,15 @@ def test_an_emergency_stop_needs_a_person(arm: UrArm, emulator) -> None:
         arm.recover()
 
 
+def test_without_remote_control_a_stop_needs_a_person(arm: UrArm, emulator) -> None:
+    emulator.put("faults.remote_control", False)
+    emulator.call("machine.stop_program")
+    wait_until(lambda: condition(arm) is Condition.PROGRAM_STOPPED)
+
+    with pytest.raises(OperatorRequired, match="remote control is switched off"):
+        arm.recover()
+
+
 def test_a_broken_connection_stays_latched_though_the_client_comes_back(arm, emulator) -> None:
     emulator.call("drop_sockets")
     wait_until(lambda: condition(arm) is not Condition.OK)

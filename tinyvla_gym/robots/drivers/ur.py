@@ -156,6 +156,8 @@ class UrArm:
             *(Condition.PROGRAM_STOPPED, Condition.CONTROL_LOST),
         ):
             raise OperatorRequired(arm, f"{condition.value}.")
+        if not self._in_remote_control():
+            raise OperatorRequired(arm, f"{Condition.REMOTE_CONTROL_OFF.value}.")
         if not self._budget.spend(self._now()):
             raise OperatorRequired(arm, "it was recovered twice within a minute.")
         self._sleep(RecoveryBudget.PAUSE_S)  # the controller refuses to unlock earlier
@@ -181,6 +183,15 @@ class UrArm:
         self._control = self._receive = self._dashboard = None
         self._latched = Condition.CONTROL_LOST
 
+    def _in_remote_control(self) -> bool:
+        """Asks the dashboard, over a new connection: an old one may be broken without notice."""
+        try:
+            self._dashboard.disconnect()
+            self._dashboard.connect()
+            return bool(self._dashboard.isInRemoteControl())
+        except RuntimeError as error:
+            raise ControlLostFault(self.spec.name, f"its dashboard: {error}.") from error
+
     def _latch(self, condition: Condition) -> None:
         """Keeps the first fault; only ``recover`` forgets it."""
         graver = condition in (Condition.EMERGENCY_STOP, Condition.SAFEGUARD_STOP)
@@ -198,6 +209,5 @@ class UrArm:
         if self._receive.getRobotMode() != _MODE_RUNNING:
             return Condition.BRAKES_ENGAGED
         if not self._receive.getRobotStatus() & _PROGRAM_RUNNING:
-            remote = self._dashboard.isConnected() and self._dashboard.isInRemoteControl()
-            return Condition.PROGRAM_STOPPED if remote else Condition.REMOTE_CONTROL_OFF
+            return Condition.PROGRAM_STOPPED  # why, only ``recover`` has the time to ask
         return Condition.OK
