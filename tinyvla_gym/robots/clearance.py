@@ -65,8 +65,7 @@ def segment_distances(a: Array, b: Array, c: Array, d: Array) -> Array:
     parallel = area <= 1e-9 * uu * vv
     s = np.where(parallel, 0.0, (uv * vw - uw * vv) / np.where(parallel, 1.0, area))
     s = np.clip(s, 0.0, 1.0)
-    t = (uv * s + vw) / np.maximum(vv, 1e-12)
-    clipped = np.clip(t, 0.0, 1.0)
-    s = np.where(t == clipped, s, np.clip((clipped * uv - uw) / np.maximum(uu, 1e-12), 0.0, 1.0))
-    apart = w + s[:, None] * u - clipped[:, None] * v
+    t = np.clip((uv * s + vw) / np.maximum(vv, 1e-12), 0.0, 1.0)
+    s = np.clip((t * uv - uw) / np.maximum(uu, 1e-12), 0.0, 1.0)
+    apart = w + s[:, None] * u - t[:, None] * v
     return np.sqrt(np.einsum("bi,bi->b", apart, apart))
