@@ -1,5 +1,6 @@
 """Rigs in virtual time: perfect arms that do as they are told, and faults on request."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,12 @@ PAIR = load_rig("ur5e_bimanual")
 FRANKA = load_rig("franka_fr3")
 JOINT_PAIR = replace(PAIR, control="joint")
 JOINT_FRANKA = replace(FRANKA, control="joint")
+
+
+def own_address(last):
+    """A loopback address that no other test process uses at the same time."""
+    pid = os.getpid()
+    return f"127.{1 + pid // 250 % 250}.{1 + pid % 250}.{last}"
 
 
 def state_at(arm, joints_rad, stamp_s=0.0):
