@@ -1,6 +1,7 @@
 """Tests for policies/onnx/policy.py and policies/tinyvla/onnx_export.py."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,7 +20,7 @@ from tinyvla_gym.envs.reach import ReachEnv
 from tinyvla_gym.errors import CheckpointError, ConfigError
 from tinyvla_gym.policies.load import load_policy
 from tinyvla_gym.policies.onnx.policy import OnnxPolicy
-from tinyvla_gym.policies.tinyvla.onnx_export import export_onnx
+from tinyvla_gym.policies.tinyvla.onnx_export import export_onnx, round_weights
 
 SENTENCES = ("touch the dot", "", "stop there, then go on to the other dot and touch it")
 SEEN = [
@@ -105,6 +106,19 @@ def test_it_needs_no_torch(folder, exported) -> None:
     assert float(done.stdout) == pytest.approx(exported.plan(SEEN[0]).sum(), abs=1e-4)
 
 
+def test_rounded_weights_are_smaller_and_plan_nearly_the_same(folder, exported, tmp_path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+
+    round_weights(copy / "model.onnx")
+
+    rounded = load_policy(copy).plan_batch(SEEN, noise=NOISE)
+    np.testing.assert_allclose(rounded, exported.plan_batch(SEEN, noise=NOISE), atol=0.1)
+    sizes = [(one / "model.onnx").stat().st_size for one in (copy, folder)]
+    assert sizes[0] < sizes[1]
+    assert sorted(path.name for path in copy.iterdir()) == ["config.json", "model.onnx"]
+
+
+@pytest.mark.slow
 def test_episodes_go_the_same_way(tmp_path) -> None:
     original = load_policy(save_checkpoint(tmp_path / "original"))
     with torch.no_grad():  # sampling enlarges the rounding errors of a head that knows nothing

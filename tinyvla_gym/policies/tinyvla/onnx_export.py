@@ -45,7 +45,7 @@ def export_onnx(policy: TinyVLAPolicy, folder: Path, *, int8: bool = False) -> N
     def fill(fresh: Path) -> None:
         _write_graph(policy, fresh / GRAPH)
         if int8:
-            _round_weights(fresh / GRAPH)
+            round_weights(fresh / GRAPH)
 
     place_folder(folder, config, fill)
 
@@ -110,7 +110,8 @@ def _write_graph(policy: TinyVLAPolicy, path: Path) -> None:
     graph.save(str(path), include_initializers=True)
 
 
-def _round_weights(path: Path) -> None:
+def round_weights(path: Path) -> None:
+    """Rounds the linear layers of a graph to 8 bits, in place; their inputs while it runs."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     whole = path.with_suffix(".whole")
