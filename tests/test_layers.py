@@ -34,6 +34,7 @@ ANYWHERE = {"gymnasium", "numpy", "scipy"}
 DOORS = {  # outside library: what the paths of the files that may import it begin with
     "torch": ("policies/tinyvla", "training/", "rl/"),
     "transformers": ("policies/tinyvla", "training/"),
+    "tokenizers": ("policies/tinyvla",),
     "peft": ("policies/tinyvla", "training/"),
     "diffusers": ("policies/tinyvla", "training/"),
     "safetensors": ("policies/", "training/"),
@@ -49,7 +50,7 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "pyarrow": ("data/",),
     "av": ("data/",),
     "h5py": ("data/",),
-    "PIL": ("data/", "video.py"),
+    "PIL": ("data/", "policies/tinyvla", "video.py"),
     "imageio": ("video.py",),
     "tyro": ("cli/",),
     "rich": ("cli/",),

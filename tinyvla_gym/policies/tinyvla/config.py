@@ -1,17 +1,25 @@
 """The numbers that define a TinyVLA model, and how to build it from them."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from tinyvla_gym.errors import ChunkLengthError, ConfigError, UnknownNameError
+from tinyvla_gym.errors import ChunkLengthError, ConfigError, TinyVLAError, UnknownNameError
 from tinyvla_gym.interface import Interface
+from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
 from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
-from tinyvla_gym.policies.tinyvla.nano import NanoBackbone
 
-BACKBONES = {"nano": NanoBackbone}
+BACKBONES = {
+    "nano": "tinyvla_gym.policies.tinyvla.nano:NanoBackbone",
+    "llava_pythia": "tinyvla_gym.policies.tinyvla.llava_pythia.backbone:LlavaPythia",
+}
+"""A backbone's name -> its class, as ``module:Class``: transformers is loaded where needed."""
+
+ADDED_LATER = {"coarse_levels": False}
+"""What the first checkpoints do not say, and how they mean it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +27,7 @@ class TinyVLAConfig:
     """One model; saved in the checkpoint's ``config.json``."""
 
     backbone: str = "nano"
-    """Which backbone; ``nano`` has no pretrained VLM."""
+    """Which backbone: ``nano`` (no pretrained VLM) or ``llava_pythia`` (the released one)."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
     horizon: int = 16
@@ -30,6 +38,8 @@ class TinyVLAConfig:
     """Channels of the U-Net's levels; (256, 512, 1024) in the released code."""
     step_size: int = 64
     """Width of the noise level's embedding; 256 in the released code."""
+    coarse_levels: bool = False
+    """Embeds noise levels in bfloat16, as the released code does."""
     kernel: int = 5
     """Width of the U-Net's convolutions [actions]."""
     groups: int = 8
@@ -75,6 +85,7 @@ class TinyVLAConfig:
         Raises:
             ConfigError: If a key is missing or unknown.
         """
+        facts = {**ADDED_LATER, **facts}
         wanted = {entry.name for entry in fields(cls)}
         if set(facts) != wanted:
             raise ConfigError(
@@ -90,18 +101,31 @@ class TinyVLAConfig:
         return cls(**{**facts, **typed})
 
 
+def build_backbone(config: TinyVLAConfig, cameras: int) -> Any:
+    """Builds a ``Backbone`` with fresh weights.
+
+    Raises:
+        ConfigError: If it does not know its options.
+    """
+    module, name = BACKBONES[config.backbone].split(":")
+    make = getattr(importlib.import_module(module), name)
+    try:
+        return make(cameras, **config.backbone_options)
+    except TinyVLAError:  # a sentence already
+        raise
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"The options {config.backbone_options} do not fit {config.backbone}: {error}"
+        ) from error
+
+
 def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
     """Builds the model for an interface, with fresh weights from torch's generator.
 
     Raises:
-        ConfigError: If the backbone does not know its options.
+        ConfigError: If a part does not know its options.
     """
-    try:
-        backbone = BACKBONES[config.backbone](len(interface.cameras), **config.backbone_options)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"The options {config.backbone_options} do not fit {config.backbone}: {error}"
-        ) from error
+    backbone = build_backbone(config, len(interface.cameras))
     denoiser = ConditionalUnet1D(
         len(interface.action),
         backbone.width,
@@ -109,8 +133,22 @@ def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
         step_size=config.step_size,
         kernel=config.kernel,
         groups=config.groups,
+        coarse_levels=config.coarse_levels,
     )
     head = DiffusionHead(denoiser, train_steps=config.train_steps, sample_steps=config.sample_steps)
     return TinyVLA(
         backbone, head, state_size=len(interface.state), fusion_layers=config.fusion_layers
     )
+
+
+def check_chunks(config: TinyVLAConfig, spec: PolicySpec) -> None:
+    """Refuses a spec that promises other chunks than the model makes.
+
+    Raises:
+        ConfigError: It names both shapes.
+    """
+    made = (config.horizon, len(spec.interface.action))
+    promised = {"horizon": (spec.horizon, made[1]), "noise_shape": spec.noise_shape}
+    for name, shape in promised.items():
+        if shape != made:
+            raise ConfigError(f"The model makes chunks {made}, the spec's {name} says {shape}.")
