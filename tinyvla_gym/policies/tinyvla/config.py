@@ -15,6 +15,7 @@ from tinyvla_gym.policies.tinyvla.model import TinyVLA
 BACKBONES = {
     "nano": "tinyvla_gym.policies.tinyvla.nano:NanoBackbone",
     "llava_pythia": "tinyvla_gym.policies.tinyvla.llava_pythia.backbone:LlavaPythia",
+    "vlm": "tinyvla_gym.policies.tinyvla.vlm:VlmBackbone",
 }
 """A backbone's name -> its class, as ``module:Class``: transformers is loaded where needed."""
 
@@ -27,7 +28,7 @@ class TinyVLAConfig:
     """One model; saved in the checkpoint's ``config.json``."""
 
     backbone: str = "nano"
-    """Which backbone: ``nano`` (no pretrained VLM) or ``llava_pythia`` (the released one)."""
+    """``nano`` (no pretrained VLM), ``llava_pythia`` (the released one), or ``vlm`` (any other)."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
     horizon: int = 16

@@ -17,14 +17,10 @@ from transformers import GPTNeoXConfig, GPTNeoXModel
 
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.backbone import Tokens
-from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import (
-    PADDING,
-    PICTURES,
-    PromptForm,
-    Prompts,
-)
+from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm, conversation
 from tinyvla_gym.policies.tinyvla.llava_pythia.vision import Eyes, projector
 from tinyvla_gym.policies.tinyvla.pictures import CLIP_MEAN, CLIP_STD, PicturePath, Pictures
+from tinyvla_gym.policies.tinyvla.prompts import trimmed
 from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
 
 
@@ -60,7 +56,7 @@ class LlavaPythia(nn.Module):
             crop_frac: Share of a picture that the released path keeps.
             mean: Of each colour, for the tower.
             std: Of each colour, for the tower.
-            prompt: Form of the prompt, see ``Prompts``.
+            prompt: Form of the prompt, see ``conversation``.
             pad_id: Embedding that stands in padded places.
             pool_padding: Counts padded places as tokens, as the released code does: then a
                 sentence's neighbours in the batch change what it means.
@@ -85,7 +81,7 @@ class LlavaPythia(nn.Module):
                 f"The vocabulary has {vocabulary.size} pieces and pad_id is {pad_id}; the body "
                 f"embeds {config.vocab_size}."
             )
-        self._prompts = Prompts(
+        self._prompts = conversation(
             vocabulary, form=prompt, longest=_free_places(cameras, self.eyes.patches, config)
         )
         self._pad_id = pad_id
@@ -125,12 +121,9 @@ class LlavaPythia(nn.Module):
 
     def _spliced(self, tokens: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Puts the cameras' tokens in their place; embeddings (B, T, C) and mask (B, T)."""
-        counts = words != PADDING
-        longest = max(1, int(counts.sum(1).max()))
-        words, counts = words[:, :longest], counts[:, :longest]
-        place = int((words[0] == PICTURES).nonzero())
-        ids = words.where(counts, self._pad_id).where(words != PICTURES, self._pad_id)
-        embedded = self.body.embed_in(ids)  # (B, L, C)
+        words, counts, place = trimmed(words)
+        # Neither the mark nor padding is a piece; the pictures overwrite the former.
+        embedded = self.body.embed_in(words.where(words >= 0, self._pad_id))  # (B, L, C)
         seen = counts.new_ones(tokens.shape[:2])
         return (
             torch.cat([embedded[:, :place], tokens, embedded[:, place + 1 :]], dim=1),
