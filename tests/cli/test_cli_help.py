@@ -14,6 +14,7 @@ DEFAULTS = {  # verb: an option whose help must say so
     "collect": "(default: 300)",
     "train": "(default: nano)",
     "evaluate": "(default: 50)",
+    "convert": "(default: franka)",
     "doctor": "--json",
 }
 HEAVY = ("torch", "mujoco", "metaworld", "diffusers", "transformers", "stable_baselines3")

@@ -7,6 +7,7 @@ import tyro
 
 from tinyvla_gym.cli.collect import Collect
 from tinyvla_gym.cli.console import complain
+from tinyvla_gym.cli.convert import Convert
 from tinyvla_gym.cli.doctor import Doctor
 from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
@@ -21,6 +22,7 @@ Verb = (
     | Annotated[Collect, tyro.conf.subcommand("collect")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Convert, tyro.conf.subcommand("convert")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 
@@ -34,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 only if the verb did what was asked; 1 after an error, which is explained on stderr.
     """
-    verb: Envs | Rollout | Collect | Train | Evaluate | Doctor = tyro.cli(
+    verb: Envs | Rollout | Collect | Train | Evaluate | Convert | Doctor = tyro.cli(
         Verb,  # pyright: ignore[reportArgumentType]
         prog="tinyvla-gym",
         description="TinyVLA policies and the arms they drive.",

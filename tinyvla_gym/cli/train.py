@@ -18,7 +18,7 @@ class Train:
     out: Path
     """Folder of the run; the policy will be in its checkpoint/."""
     preset: str = "nano"
-    """nano, or tiny for the toy."""
+    """nano, tiny for the toy, or s, b, h: the published sizes with LoRA."""
     steps: int | None = None
     """Optimiser steps instead of the preset's."""
     seed: int | None = None

@@ -98,7 +98,7 @@ class VlmBackbone(nn.Module):
         self._cameras = cameras
         self._hidden = hidden
         self._accepts = frozenset(inspect.signature(self.vlm.forward).parameters)
-        self._per_picture: int | None = None
+        self._per_picture = 0  # not known yet
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -134,7 +134,7 @@ class VlmBackbone(nn.Module):
     @torch.no_grad()
     def _tokens_per_picture(self, pixels: Tensor) -> int:
         """Asks the model once what it makes of one picture."""
-        if self._per_picture is None:
+        if not self._per_picture:
             one = handed_over(pixels[:1, :1], self.vlm.config, self._accepts)
             features = self.vlm.get_image_features(**one)
             features = getattr(features, "pooler_output", features)
