@@ -70,9 +70,7 @@ def write_run(folder):
         write_json(place / "adapter_config.json", facts["adapter_config"])
         torch.save(adapters, place / "adapter_model.bin")
         torch.save(non_lora, place / "non_lora_trainables.bin")
-    write_json(
-        folder / "checkpoint-20" / "preprocessor_config.json", facts["preprocessor_config"]
-    )
+    write_json(folder / "checkpoint-20" / "preprocessor_config.json", facts["preprocessor_config"])
     return folder
 
 

@@ -26,7 +26,7 @@ class Train:
     processes: int | None = None
     """Processes with one core each instead of the preset's."""
     start: str | None = None
-    """A policy to go on from: a bundled name, a folder or a hub id; fresh weights if not given."""
+    """A policy to go on from (a bundled name, a folder or a hub id), or a converted backbone."""
     lora_rank: int | None = None
     """Train adapters of this rank instead of the backbone's weights."""
     name: str | None = None

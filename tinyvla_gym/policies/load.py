@@ -30,7 +30,7 @@ def load_policy(where: str | Path) -> Policy:
     kind = read_config(folder).get("kind")
     if kind == "backbone":
         raise CheckpointError(
-            folder, "it holds a backbone without a head: train a policy from it first."
+            folder, "it holds a backbone without a head: train a policy on it, --start FOLDER."
         )
     if not isinstance(kind, str) or kind not in KINDS:
         raise CheckpointError(folder, f"it holds a policy of unknown kind {kind!r}.")

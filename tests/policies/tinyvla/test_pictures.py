@@ -55,9 +55,7 @@ def test_the_released_path_without_its_crop_is_exact(golden) -> None:
 def test_the_crop_is_exact(size, golden) -> None:
     unit = both(golden, size)[:1].permute(0, 3, 1, 2).float() / 255
 
-    np.testing.assert_array_equal(
-        cropped(unit, 0.95)[0][:, ::8, ::8], golden[f"cropped_{size}"]
-    )
+    np.testing.assert_array_equal(cropped(unit, 0.95)[0][:, ::8, ::8], golden[f"cropped_{size}"])
 
 
 @pytest.mark.parametrize("path", ["released", "plain"])

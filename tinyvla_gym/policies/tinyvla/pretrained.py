@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tinyvla_gym.errors import CheckpointError
-from tinyvla_gym.policies.checkpoint import VOCABULARY, read_folder, write_folder
+from tinyvla_gym.policies.checkpoint import VOCABULARY, read_config, read_folder, write_folder
 from tinyvla_gym.policies.hub import find_folder
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 from tinyvla_gym.policies.tinyvla.strict import check_weights
@@ -78,6 +78,17 @@ def load_backbone(where: Path | str) -> Pretrained:
         for key, tensor in weights.items()
     }
     return Pretrained(name=name, options=options, weights=floats)
+
+
+def is_backbone(where: Path | str) -> bool:
+    """Says whether a folder or hub id holds a backbone; bundled names never do.
+
+    Raises:
+        CheckpointError: If there is no such folder, or the hub does not give it.
+    """
+    if "/" not in str(where) and not Path(where).is_dir():
+        return False
+    return read_config(find_folder(where)).get("kind") == KIND
 
 
 def travelling(

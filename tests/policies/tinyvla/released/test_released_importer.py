@@ -310,9 +310,7 @@ ADAPTERS = {
 
 @pytest.mark.parametrize(("facts", "complaint"), ADAPTERS.values(), ids=ADAPTERS)
 def test_strange_adapters_are_refused(facts, complaint, run) -> None:
-    (run / "adapter_config.json").write_text(
-        json.dumps({**settings()["adapter_config"], **facts})
-    )
+    (run / "adapter_config.json").write_text(json.dumps({**settings()["adapter_config"], **facts}))
 
     with pytest.raises(CheckpointError, match=complaint):
         the_run(run)

@@ -5,6 +5,7 @@ Nothing is unpickled but tensors, and a file that is cut short is named.
 
 import json
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def read_file(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles of other kinds, which are refused
+            held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             path.parent,
