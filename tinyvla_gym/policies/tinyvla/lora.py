@@ -48,7 +48,8 @@ def add_lora(
     config = LoraConfig(
         r=rank, lora_alpha=cast(int, alpha), lora_dropout=dropout, target_modules=names
     )
-    model.backbone = get_peft_model(model.backbone, config)  # pyright: ignore[reportArgumentType]
+    adapted = get_peft_model(model.backbone, config)  # pyright: ignore[reportArgumentType]
+    model.backbone = adapted.train(model.training)  # or a planning policy would drop inputs
 
 
 def merge_lora(model: TinyVLA) -> None:

@@ -153,9 +153,10 @@ def test_half_precision_gives_full_precision_features() -> None:
 
 
 def test_more_cameras_than_places_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"4 cameras make 2304 tokens.*Use 1 to 3 cameras"):
-        with torch.device("meta"):
-            LlavaPythia(4, **options("s"))
+    complaint = r"4 cameras make 2304 tokens.*Use 1 to 3 cameras"
+
+    with pytest.raises(ConfigError, match=complaint), torch.device("meta"):
+        LlavaPythia(4, **options("s"))
 
 
 def test_a_prompt_that_the_cameras_leave_no_place_for_is_refused() -> None:
