@@ -40,8 +40,8 @@ def train_on_dataset(
         run: Folder of the run; see ``train``.
         config: The settings.
         name: What messages and reports call the policy.
-        start: A policy to go on from, as ``load_policy`` takes it, or the folder or hub id of a
-            backbone, which gets a fresh head; fresh weights when None.
+        start: A policy to go on from, as ``load_policy`` takes it, or a backbone's
+            folder, which gets a fresh head; fresh weights when None.
         resume: Go on with an interrupted run.
         on_decoded: Told (done, total) episodes while the dataset is decoded.
         on_progress: Told of every line of the log.

@@ -81,14 +81,12 @@ def load_backbone(where: Path | str) -> Pretrained:
 
 
 def is_backbone(where: Path | str) -> bool:
-    """Says whether a folder or hub id holds a backbone; bundled names never do.
+    """Says whether a folder on this machine holds a backbone.
 
     Raises:
-        CheckpointError: If there is no such folder, or the hub does not give it.
+        CheckpointError: If it is a folder, and no checkpoint's.
     """
-    if "/" not in str(where) and not Path(where).is_dir():
-        return False
-    return read_config(find_folder(where)).get("kind") == KIND
+    return Path(where).is_dir() and read_config(Path(where)).get("kind") == KIND
 
 
 def travelling(
