@@ -45,7 +45,7 @@ lint: $(DEV_INSTALLED) ## ruff and pyright
 docs: $(DEV_INSTALLED) ## Check the README's map and every link and example in the documentation
 	$(BIN)/python -m pytest tests/test_map.py tests/test_docs.py $(ARGS)
 
-peers: $(BIN)/pip ## Install the real LeRobot in an environment of its own, to compare with
+peers: $(BIN)/pip ## Install LeRobot and EnvPool in environments of their own, to compare with
 	@TORCH_INDEX=$(TORCH_INDEX) scripts/peers.sh $(BIN)/python
 
 clean: ## Delete the environments and caches; runs/ stays

@@ -1,16 +1,27 @@
 #!/usr/bin/env bash
-# Installs the real LeRobot in .venv-peers/lerobot, so that our datasets can be opened with it.
-# It is capped at older versions of torch, av and others than ours: hence an environment of its
-# own. It comes without its dependencies; its dataset reader needs these and no more.
+# Installs the peers that ours is compared with, each in an environment of its own below
+# .venv-peers, because their versions of torch, av, numpy and others are not ours.
+# LeRobot: our datasets can be opened with it, and its MetaWorld loop is a peer of the benchmarks.
+# It comes without its dependencies; its dataset reader needs these and no more.
+# EnvPool: its native MetaWorld is a peer of the benchmarks.
+# metaworld itself, with Gymnasium's renderer, is in .venv already.
 # Usage: [TORCH_INDEX=URL] scripts/peers.sh [PYTHON]
 set -euo pipefail
 
 python=${1:-python3}
-peer=.venv-peers/lerobot
+envpool=(envpool==1.2.5 gymnasium==1.4.0)
 lerobot=(lerobot==0.4.4)
 torch=(torch==2.10.0 torchvision==0.25.0)
 reader=(datasets==4.8.5 huggingface_hub==0.35.3 av==15.1.0 packaging==25.0 accelerate==1.15.0)
+simulator=(metaworld==3.0.0 mujoco==3.3.0)  # what LeRobot's MetaWorld env draws with
 
+peer=.venv-peers/envpool
+"$python" -m venv "$peer"
+"$peer/bin/python" -m pip install --quiet "${envpool[@]}"
+"$peer/bin/python" -c "import envpool; envpool.make_spec('MetaWorld/Reach-v3')"
+echo "${envpool[*]} is in $peer."
+
+peer=.venv-peers/lerobot
 "$python" -m venv "$peer"
 install=("$peer/bin/python" -m pip install --quiet)
 if [ -n "${TORCH_INDEX:-}" ]; then
@@ -19,5 +30,6 @@ fi
 echo "Installing ${torch[*]} ${reader[*]}: minutes, and 8 GB with CUDA's libraries."
 "${install[@]}" "${torch[@]}" "${reader[@]}"
 "${install[@]}" --no-deps "${lerobot[@]}"
+"${install[@]}" "${simulator[@]}"
 "$peer/bin/python" -c "from lerobot.datasets.lerobot_dataset import LeRobotDataset"
 echo "${lerobot[*]} is in $peer; its LeRobotDataset can be imported by $peer/bin/python."

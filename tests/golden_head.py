@@ -13,7 +13,7 @@ from torch import nn
 
 from tinyvla_gym.policies.tinyvla.backbone import Tokens
 from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
-from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
 from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
 
 FOLDER = Path(__file__).parent / "golden"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tinyvla_gym import Protocol, evaluate, load_policy
-from tinyvla_gym.envs.rendering import PROFILES
+from tinyvla_gym.envs.profiles import PROFILES
 from tinyvla_gym.policies.load import BUNDLED
 
 ROOT = Path(__file__).parents[1]

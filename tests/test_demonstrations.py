@@ -127,7 +127,10 @@ def test_without_noise_label_and_sent_action_are_one(tmp_path) -> None:
 
 
 def test_about_so_many_episodes_are_noisy(tmp_path) -> None:
-    collect_reach(tmp_path / "data", Plan(episodes=20, horizon=60, linger=0, noisy_frac=0.5))
+    collect_reach(
+        tmp_path / "data",
+        Plan(episodes=20, horizon=60, linger=0, noisy_frac=0.5, noise_hold=1, noise_calm_frac=0),
+    )
     dataset = Dataset(tmp_path / "data")
 
     episodes = [dataset.episode(index) for index in range(20)]

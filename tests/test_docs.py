@@ -39,8 +39,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert dead_links(page) == []
 
 
-def test_the_examples_of_the_interface_page_run_in_order() -> None:
-    page = ROOT / "docs" / "interface.md"
+@pytest.mark.parametrize("name", ["heads", "interface"])
+def test_the_examples_of_a_page_run_in_order(name: str) -> None:
+    page = ROOT / "docs" / f"{name}.md"
     examples = EXAMPLE.findall(page.read_text(encoding="utf-8"))
 
     assert examples

@@ -23,6 +23,23 @@ MESSAGES = {
     errors.ChunkLengthError(9, 8): (
         "execute=9 does not fit a chunk of 8 actions: choose 1 <= execute <= 8."
     ),
+    errors.WorkerDiedError("worker 1 (process 7)", range(2, 4), -9, ""): (
+        "Worker 1 (process 7), with env 2, 3 in it, was killed by signal 9. Was memory short?\n"
+        "All workers have been stopped: make a new vector env."
+    ),
+    errors.WorkerDiedError("worker 0 (process 7)", range(1), 1, "ValueError: no"): (
+        "Worker 0 (process 7), with env 0 in it, ended with exit code 1. "
+        "The last error in it was ValueError: no\n"
+        "All workers have been stopped: make a new vector env."
+    ),
+    errors.WorkerTimeoutError("worker 0 (process 7)", range(1), 2.5, ""): (
+        "Worker 0 (process 7), with env 0 in it, has not answered for 2.5 s.\n"
+        "All workers have been stopped: make a new vector env. "
+        "If its work takes longer, raise timeout_s."
+    ),
+    errors.WorkersStoppedError("it was closed"): (
+        "This vector env's workers have been stopped because it was closed.\nMake a new vector env."
+    ),
     errors.DatasetError(Path("d"), "no info.json"): ("The dataset d cannot be used: no info.json"),
     errors.CheckpointError("c", "no weights"): "The checkpoint c cannot be used: no weights",
     errors.OutputError("o", "it is a file"): "Cannot write to o: it is a file",
@@ -47,6 +64,9 @@ BUILT_IN = {
     errors.InterfaceMismatchError: ValueError,
     errors.ChunkLengthError: ValueError,
     errors.ConfigError: ValueError,
+    errors.WorkerDiedError: RuntimeError,
+    errors.WorkerTimeoutError: TimeoutError,
+    errors.WorkersStoppedError: RuntimeError,
     errors.DatasetError: ValueError,
     errors.CheckpointError: ValueError,
     errors.OutputError: OSError,

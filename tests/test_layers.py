@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "tinyvla_gym"
 FLOORS = (
     {"interface", "events", "errors"},
     {"policies", "robots", "data"},
-    {"envs", "wrappers", "chunking", "loop", "evaluation", "live", "video"},
+    {"envs", "wrappers", "chunking", "loop", "delay", "evaluation", "live", "video"},
     {"training", "rl", "serving", "contracts", "demonstrations", "__init__"},
     {"cli", "__main__"},
 )
@@ -24,7 +24,9 @@ SIDEWAYS = {  # one way only, so there is never a circle
     ("wrappers", "envs"),
     ("loop", "chunking"),
     ("loop", "envs"),  # one function: whether an env can advance without looking
+    ("delay", "chunking"),
     ("evaluation", "chunking"),
+    ("evaluation", "delay"),
     ("evaluation", "loop"),
     ("evaluation", "envs"),  # suites are made of tasks
     ("evaluation", "video"),
@@ -38,6 +40,7 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "peft": ("policies/tinyvla", "training/"),
     "diffusers": ("policies/tinyvla", "training/"),
     "safetensors": ("policies/", "training/"),
+    "onnxruntime": ("policies/onnx", "policies/tinyvla/onnx_export.py"),
     "accelerate": ("training/",),
     "tensorboard": ("training/",),
     "huggingface_hub": ("policies/",),
@@ -50,8 +53,10 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "pyarrow": ("data/",),
     "av": ("data/",),
     "h5py": ("data/",),
+    "minari": ("data/",),
     "PIL": ("data/", "policies/tinyvla", "video.py"),
     "imageio": ("video.py",),
+    "ray": ("evaluation/cluster.py",),
     "tyro": ("cli/",),
     "rich": ("cli/",),
 }

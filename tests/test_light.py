@@ -19,7 +19,7 @@ HEAVY = (
 )
 EXTRAS = (
     *("accelerate", "diffusers", "peft", "safetensors", "tensorboard", "torch", "transformers"),
-    *("stable_baselines3", "msgpack", "websockets"),
+    *("stable_baselines3", "msgpack", "websockets", "h5py", "minari"),
 )
 NEEDS_AN_EXTRA = ("policies/tinyvla", "training", "rl", "serving")
 

@@ -91,6 +91,7 @@ def collect(
     *,
     env_options: dict[str, Any] | None = None,
     resume: bool = False,
+    append: bool = False,
     on_attempt: Callable[[str, Outcome], None] = lambda _id, _outcome: None,
     on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
 ) -> int:
@@ -104,6 +105,7 @@ def collect(
         plan: How many, and how.
         env_options: Keyword arguments for ``gym.make``: cameras, profile, action mode.
         resume: Go on with an interrupted collection.
+        append: Add to a finished dataset until it has as many per task as the plan wants.
         on_attempt: Told of every attempt, also of failed ones.
         on_progress: Told what is being done, and how much of it is done and to do.
 
@@ -132,6 +134,7 @@ def collect(
         profile_hash=profile.hash if profile else "",
         env_ids=env_ids,
         resume=resume,
+        append=append,
     )
     done, total = writer.recorded, plan.episodes * len(env_ids)
     for env_id in env_ids:

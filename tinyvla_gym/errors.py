@@ -63,6 +63,47 @@ class ConfigError(TinyVLAError, ValueError):
     """Settings that contradict each other or the machine."""
 
 
+class WorkerDiedError(TinyVLAError, RuntimeError):
+    """A worker process of a vector env ended unasked."""
+
+    def __init__(self, worker: str, envs: Sequence[int], code: int, last_error: str) -> None:
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        if last_error:
+            why = f"The last error in it was {last_error}"
+        elif code < 0:
+            why = "Was memory short?"
+        else:
+            why = "A script must start work below `if __name__ == '__main__':`."
+        super().__init__(f"{_held(worker, envs)} {how}. {why}\n{_ALL_STOPPED}")
+
+
+class WorkerTimeoutError(TinyVLAError, TimeoutError):
+    """A worker process of a vector env did not answer in time."""
+
+    def __init__(self, worker: str, envs: Sequence[int], timeout_s: float, last_error: str) -> None:
+        why = f" The last error in it was {last_error}" if last_error else ""
+        super().__init__(
+            f"{_held(worker, envs)} has not answered for {timeout_s:g} s.{why}\n{_ALL_STOPPED} "
+            "If its work takes longer, raise timeout_s."
+        )
+
+
+class WorkersStoppedError(TinyVLAError, RuntimeError):
+    """A vector env whose worker processes have been stopped was asked for something."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"This vector env's workers have been stopped because {why}.\nMake a new vector env."
+        )
+
+
+_ALL_STOPPED = "All workers have been stopped: make a new vector env."
+
+
+def _held(worker: str, envs: Sequence[int]) -> str:
+    return f"{worker.capitalize()}, with env {', '.join(map(str, envs))} in it,"
+
+
 class DatasetError(TinyVLAError, ValueError):
     """A dataset that is not one, is cut short, or does not fit."""
 

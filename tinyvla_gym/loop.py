@@ -271,9 +271,9 @@ def _tell_end(listeners: Sequence[Listener], outcome: Outcome | None) -> list[Ex
 
 def _check_fit(env: Env, agent: Agent, *, any_profile: bool) -> None:
     policy, world = getattr(agent, "policy", None), env.unwrapped
-    interface = getattr(world, "interface", None)
-    if policy is None or interface is None:
+    if policy is None or not env.has_wrapper_attr("interface"):
         return
+    interface = env.get_wrapper_attr("interface")  # a wrapper may show the env otherwise
     spec = policy.spec
     profile = getattr(getattr(world, "profile", None), "name", "")
     check_fit(

@@ -26,7 +26,7 @@ def test_a_machine_that_works_is_told_so(cli, tmp_path) -> None:
     facts = json.loads((tmp_path / "findings.json").read_text())
     assert (answer.code, answer.err) == (0, "")
     assert facts["broken"] == 0
-    assert facts["findings"]["simulator"].startswith("one step with 2 pictures in ")
+    assert facts["findings"]["simulator"].startswith("one step with 3 pictures in ")
     assert "ok       OpenGL: " in answer.out
     assert "broken" not in answer.out
 

@@ -28,11 +28,12 @@ def test_results_a_page_and_films_are_written(cli, tmp_path) -> None:
     assert (answer.code, answer.err) == (0, "")
     assert results["tasks"]["toy-reach"]["successes"] == 2
     assert json.loads((tmp_path / "copy.json").read_text()) == results
-    assert "videos/toy-reach.mp4" in (out / "report.html").read_text()
+    assert "data:video/mp4;base64," in (out / "report.html").read_text()
     assert (out / "videos" / "toy-reach.mp4").exists()
     assert "expert on reach: 2 of 2" in answer.out
     assert "toy-reach  reach the" in answer.out
     assert "2 of 2 episodes solved" in answer.out
+    assert "protocol native, changed: episodes 2" in answer.out
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,45 @@ def test_a_folder_with_other_things_is_fine(cli, tmp_path) -> None:
 
     assert answer.code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "episodes.parquet",
         "notes.txt",
         "report.html",
         "results.json",
     ]
+
+
+def test_a_sweep_leaves_a_folder_for_each_value_and_a_page(cli, tmp_path) -> None:
+    sweep = ("evaluate", "--policy", "random", "--suite", "reach", "--sweep", "replan")
+    rest = ("--episodes", 2, "--horizon", 5, "--no-videos", "--out", tmp_path)
+
+    answer = cli(*sweep, *rest)
+
+    assert answer.code == 0
+    points = json.loads((tmp_path / "sweep.json").read_text())["points"]
+    assert list(points) == ["1", "2", "4", "8"]
+    assert points["4"]["protocol"]["execute"] == 4
+    assert (tmp_path / "replan-4" / "results.json").exists()
+    assert "<polyline" in (tmp_path / "report.html").read_text()
+
+
+def test_a_finished_evaluation_is_not_played_again(cli, refused, tmp_path, monkeypatch) -> None:
+    cli(*EVALUATE, "--episodes", 2, "--no-videos", "--out", tmp_path)
+    monkeypatch.setattr(module, "evaluate", None)
+
+    again = cli(*EVALUATE, "--episodes", 2, "--out", tmp_path, "--resume")
+
+    assert again.code == 0
+    assert "2 of 2 episodes solved" in again.out
+    other = refused(*EVALUATE, "--episodes", 3, "--out", tmp_path, "--resume")
+    assert "results under other conditions" in other
+
+
+@pytest.mark.usefixtures("no_play")
+def test_other_peoples_sentences_must_be_named(refused, tmp_path) -> None:
+    lerobot = ("--suite", "mt1:push", "--protocol", "lerobot")
+
+    said = refused(
+        *EVALUATE, *lerobot, "--sentences", tmp_path / "none.json", "--out", tmp_path / "out"
+    )
+
+    assert "holds no sentences" in said

@@ -11,10 +11,13 @@ from tinyvla_gym.cli.envs import Envs
 DEFAULTS = {  # verb: an option whose help must say so
     "envs": "--json",
     "rollout": "(default: 1000000)",
-    "collect": "(default: 300)",
+    "collect": "(default: 400)",
+    "data": "reencode",
+    "view": "(default: 12)",
     "train": "(default: nano)",
-    "evaluate": "(default: 50)",
-    "convert": "(default: franka)",
+    "evaluate": "(default: native)",
+    "convert": "--int8",
+    "bench": "at least 5",
     "doctor": "--json",
 }
 HEAVY = ("torch", "mujoco", "metaworld", "diffusers", "transformers", "stable_baselines3")

@@ -44,6 +44,15 @@ def test_a_dataset_becomes_a_policy(cli, data, tmp_path) -> None:
     assert json.loads((tmp_path / "log.json").read_text())["step"] == 2
 
 
+@pytest.mark.parametrize("head", ["flow", "regression"])
+def test_a_preset_is_trained_with_another_head(cli, data, tmp_path, head) -> None:
+    assert cli(*train(data, tmp_path / "run", "--steps", 2, "--head", head)).code == 0
+
+    policy = load_policy(tmp_path / "run" / "checkpoint")
+    assert policy.config.head == head
+    assert (policy.spec.noise_shape is None) == (head == "regression")
+
+
 def test_a_run_is_not_overwritten_and_may_be_resumed(cli, refused, data, tmp_path) -> None:
     cli(*train(data, tmp_path / "run", "--steps", 2))
 
@@ -61,6 +70,8 @@ def test_a_run_is_not_overwritten_and_may_be_resumed(cli, refused, data, tmp_pat
         (["--processes", "0"], "processes must be at least 1, got 0"),
         (["--lora-rank", "-1"], "lora_rank must not be negative"),
         (["--start", "./nowhere"], "there is no such folder"),
+        (["--head", "flwo"], "Did you mean 'flow'?"),
+        (["--head", "flow", "--start", "nano"], "--head and --start exclude each other"),
     ],
 )
 def test_a_mistake_is_explained(refused, data, tmp_path, arguments, complaint) -> None:

@@ -90,3 +90,20 @@ def dataset_folder(start_writer: Callable[..., DatasetWriter], make_episode: Epi
         writer.add(make_episode(1, ticks=6, task="reach", instruction="reach the ball"))
         writer.add(make_episode(2, ticks=5))
     return writer.folder
+
+
+@pytest.fixture
+def record(tmp_path: Path, interface: Interface, make_episode: EpisodeMaker):
+    """Records episodes of some seeds, 4 to 6 ticks long, into a named dataset."""
+
+    def start(name: str, seeds, *, shown: Interface = interface, **settings) -> Path:
+        known = {"profile": "fast-1", "profile_hash": "0123456789ab"}
+        with DatasetWriter(tmp_path / name, shown, **{**known, **settings}) as writer:
+            for seed in seeds:
+                task = ("drawer-open", "reach")[seed % 2]
+                words = ("open the drawer", "reach the ball")[seed % 2]
+                facts = {"ticks": 4 + seed % 3, "task": task, "instruction": words}
+                writer.add(make_episode(seed, cameras=shown, **facts))
+        return writer.folder
+
+    return start

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +13,11 @@ from tinyvla_gym.errors import OutputError
 @pytest.fixture
 def root(tmp_path):
     return tmp_path / "caches"
+
+
+def caches(root):
+    """What lies under a root, but for the locks."""
+    return [path.name for path in root.iterdir() if not path.name.endswith(".lock")]
 
 
 def watched(folder, root):
@@ -103,6 +110,13 @@ def change_a_type(folder):
     np.save(folder / "state.npy", state.view(np.int32))
 
 
+def flip_one_bit(folder):
+    path = folder / "images_near.npy"
+    content = bytearray(path.read_bytes())
+    content[-10] ^= 4
+    path.write_bytes(content)
+
+
 def take_for_another(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "fingerprint": "0" * 64}))
@@ -119,6 +133,7 @@ def garble_the_manifest(folder):
         lose_a_file,
         garble_a_header,
         change_a_type,
+        flip_one_bit,
         take_for_another,
         garble_the_manifest,
     ],
@@ -141,7 +156,7 @@ def test_an_interrupted_build_leaves_nothing(dataset_folder, root):
     with pytest.raises(KeyboardInterrupt):
         open_cache(dataset_folder, cache_root=root, progress=stop)
 
-    assert list(root.iterdir()) == []
+    assert caches(root) == []
 
 
 def test_a_root_that_cannot_be_written_is_named(dataset_folder, tmp_path):
@@ -157,4 +172,33 @@ def test_a_disk_that_is_too_small_is_said_beforehand(dataset_folder, root, monke
     with pytest.raises(OutputError, match="TINYVLA_CACHE"):
         open_cache(dataset_folder, cache_root=root)
 
-    assert list(root.iterdir()) == []
+    assert caches(root) == []
+
+
+def test_a_cache_that_was_only_copied_is_used(dataset_folder, root):
+    cache, _ = watched(dataset_folder, root)
+    for path in cache.folder.glob("*.npy"):
+        path.touch()
+
+    _, decoded = watched(dataset_folder, root)
+
+    assert decoded == []
+
+
+OPEN_IT = """
+import sys
+from tinyvla_gym.data.cache import open_cache
+decoded = []
+cache = open_cache(sys.argv[1], cache_root=sys.argv[2], progress=lambda *one: decoded.append(one))
+print(len(decoded), int(cache.images["near"].sum()))
+"""
+
+
+def test_of_processes_that_open_a_cache_at_once_one_builds_it(dataset_folder, root):
+    command = [sys.executable, "-c", OPEN_IT, str(dataset_folder), str(root)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+
+    answers = [process.communicate()[0].split() for process in running]
+
+    assert sorted(decoded for decoded, _ in answers) == ["0", "0", "3"]
+    assert len({total for _, total in answers}) == 1

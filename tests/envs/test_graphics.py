@@ -65,7 +65,7 @@ def test_a_back_end_that_does_not_start_is_named() -> None:
     code = (
         "from tinyvla_gym.envs import graphics\n"
         "from tinyvla_gym.errors import GraphicsError\n"
-        "try: graphics.make_current()\n"
+        "try:\n    with graphics.drawing(): pass\n"
         "except GraphicsError as error: print(error)"
     )
     # A display that is none: GLFW cannot open a window there.

@@ -123,15 +123,26 @@ def test_sentences_that_the_interface_cannot_carry_are_refused(sentence: str) ->
 @pytest.mark.parametrize("progress", [0.25, 0.75])
 def test_progress_moves_the_drawer_or_window_part_of_the_way(task: str, progress: float) -> None:
     env = blind(task)
-    whole = [env.reset(seed=8)[1]["privileged"][4:7], env._sim._get_pos_goal()]
     joint, start, goal = PROGRESS_JOINTS[task]
+    _, begun = env.reset(seed=8, options={"progress": 1e-9})
 
     _, info = env.reset(seed=8, options={"progress": progress})
 
-    moved_m = np.linalg.norm(info["privileged"][4:7] - whole[0])
+    moved_m = np.linalg.norm(info["privileged"][4:7] - begun["privileged"][4:7])
     assert env._sim.data.joint(joint).qpos == pytest.approx(start + progress * (goal - start))
     assert moved_m == pytest.approx(progress * abs(goal - start), abs=0.005)
     assert not info["success"]
+
+
+def test_where_a_half_open_window_stands_does_not_tell_which_way_it_should_go() -> None:
+    heights_m = {}
+    for task in ("window-open", "window-close"):
+        env = blind(task)
+        half = [env.reset(seed=seed, options={"progress": 0.5})[1] for seed in range(12)]
+        heights_m[task] = {round(float(info["privileged"][6]), 3) for info in half}
+
+    assert heights_m["window-open"] == heights_m["window-close"]
+    assert len(heights_m["window-open"]) == 2
 
 
 @pytest.mark.parametrize("task", PROGRESS_JOINTS)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from fake_evaluations import HereCrew
 from reach_checkpoint import save_checkpoint
 
 from tinyvla_gym.envs.registration import REACH_ID
@@ -11,6 +12,7 @@ from tinyvla_gym.errors import (
     ChunkLengthError,
     ConfigError,
     InterfaceMismatchError,
+    TinyVLAError,
     UnknownNameError,
 )
 from tinyvla_gym.evaluation import evaluate as module
@@ -20,11 +22,7 @@ from tinyvla_gym.evaluation.evaluate import Protocol, evaluate
 @pytest.fixture
 def in_this_process(monkeypatch):
     """Plays here, which is faster than a worker."""
-    monkeypatch.setattr(
-        module,
-        "play_in_processes",
-        lambda jobs, play, workers, on_episode: [play(job, on_episode) for job in jobs],
-    )
+    monkeypatch.setattr(module, "ProcessCrew", HereCrew)
 
 
 @pytest.fixture
@@ -155,9 +153,9 @@ class TestEvaluate:
             evaluate(policy, Protocol(suite="reach"))
 
 
-def test_an_error_of_ours_crosses_from_the_worker() -> None:
-    with pytest.raises(Exception, match="toy-reach: There is no policy 'experrt'"):
-        evaluate("experrt", Protocol(suite="reach"))
+def test_an_error_of_ours_crosses_from_the_worker(checkpoint) -> None:
+    with pytest.raises(TinyVLAError, match="toy-reach: execute=9 does not fit a chunk of 8"):
+        evaluate(checkpoint, Protocol(suite="reach", execute=9))
 
 
 @pytest.mark.parametrize(

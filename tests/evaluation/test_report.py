@@ -1,24 +1,32 @@
 """Tests for evaluation/report.py."""
 
+import base64
+import re
 from html.parser import HTMLParser
 
 import pytest
 from fake_evaluations import a_task, some_results
 
 from tinyvla_gym.errors import OutputError
-from tinyvla_gym.evaluation.report import write_report
+from tinyvla_gym.evaluation.published import PUBLISHED
+from tinyvla_gym.evaluation.report import write_report, write_sweep
+from tinyvla_gym.evaluation.suites import TIERS
+from tinyvla_gym.evaluation.sweeps import Point
 
 
 class Page(HTMLParser):
     """Collects text and films, and checks that tags are closed in order."""
 
-    VOID = ("meta", "br", "img")
+    VOID = ("meta", "br", "img")  # and what SVG closes itself
 
     def __init__(self, source):
         super().__init__()
         self.films, self.text, self._open = [], "", []
         self.feed(source)
         assert self._open == []
+
+    def handle_startendtag(self, tag, attrs):
+        pass
 
     def handle_starttag(self, tag, attrs):
         if tag not in self.VOID:
@@ -58,28 +66,84 @@ def test_the_page_says_every_number(tmp_path) -> None:
 
 def test_without_films_there_is_no_player(tmp_path) -> None:
     assert written(RESULTS, tmp_path).films == []
-    assert written(RESULTS, tmp_path, videos=tmp_path / "videos").films == []
 
 
-def test_films_that_exist_are_shown_with_their_seed_and_end(tmp_path) -> None:
-    (tmp_path / "videos").mkdir()
-    (tmp_path / "videos" / "drawer-open.mp4").touch()
-
-    page = written(RESULTS, tmp_path, videos=tmp_path / "videos")
-
-    assert page.films == ["videos/drawer-open.mp4"]
-    assert ", seed 1000000: solved at step 40" in page.text
-
-
-def test_a_folder_of_films_may_lie_anywhere_and_have_any_name(tmp_path) -> None:
-    films = tmp_path / "my #1 films"
+def test_films_are_inside_the_page_failures_first(tmp_path) -> None:
+    films = tmp_path / "films"
     films.mkdir()
-    (films / "push.mp4").touch()
-    (tmp_path / "page").mkdir()
+    for name, content in (
+        ("drawer-open", b"solved"),
+        ("drawer-open-failure", b"not"),
+        ("push", b"never"),
+    ):
+        (films / f"{name}.mp4").write_bytes(content)
 
-    page = written(RESULTS, tmp_path / "page", videos=films)
+    page = written(RESULTS, tmp_path, videos=films)
 
-    assert page.films == ["../my%20%231%20films/push.mp4"]
+    shown = [base64.b64decode(one.removeprefix("data:video/mp4;base64,")) for one in page.films]
+    assert shown == [b"never", b"not", b"solved"]
+    assert "push , seed 1000000: not solved" in page.text
+    assert "drawer-open , seed 1000001: not solved" in page.text
+    assert "drawer-open , seed 1000000: solved at step 40" in page.text
+
+
+def test_a_page_asks_nobody_for_anything(tmp_path) -> None:
+    written(everywhere(), tmp_path)
+
+    source = (tmp_path / "report.html").read_text()
+    assert not re.search(r"https?://|<link|@import|url\(|fetch\(", source)
+
+
+def everywhere(**settings):
+    """A whole mt50."""
+    tasks = [a_task(task, [True, False]) for tier in TIERS.values() for task in tier]
+    return some_results(tasks, suite="mt50", episodes=2, **settings)
+
+
+def test_published_rows_carry_their_conditions(tmp_path) -> None:
+    page = written(everywhere(), tmp_path)
+
+    for row in PUBLISHED:
+        assert row.protocol in page.text
+        assert row.source in page.text
+        assert (f"{row.model} \u2020" in page.text) == row.second_hand
+    assert "native, changed: instructions heldout, episodes 2, proprio" in page.text
+
+
+def test_published_averages_are_those_of_their_tiers() -> None:
+    for row in PUBLISHED:
+        assert sum(row.tiers) / 4 == pytest.approx(row.average, abs=0.06)
+
+
+def test_without_a_whole_tier_nobody_is_compared_with_others(tmp_path) -> None:
+    assert "others have published" not in written(RESULTS, tmp_path).text
+
+
+def test_a_page_says_how_to_play_it_again(tmp_path) -> None:
+    page = written(RESULTS, tmp_path)
+
+    assert f"{RESULTS.command} --out FOLDER" in page.text
+    assert RESULTS.conditions.hash in page.text
+    assert "3.11.7" in page.text
+
+
+def test_a_sweep_has_a_curve_and_a_table(tmp_path) -> None:
+    points = [
+        Point(label=label, results=some_results([a_task("push", [True] * solved + [False] * 4)]))
+        for label, solved in (("1", 4), ("16", 12))
+    ]
+
+    write_sweep(points, tmp_path / "sweep.html", sweep="replan", title="nano: replan")
+
+    source = (tmp_path / "sweep.html").read_text()
+    page = Page(source)
+    assert "50.0 %" in page.text
+    assert "75.0 %" in page.text
+    curve = re.search(r"<polyline class='curve' points='([^']+)'", source)
+    assert curve
+    [(left, low), (right, high)] = [map(float, one.split(",")) for one in curve[1].split()]
+    assert left < right
+    assert low > high  # the y axis of SVG points down
 
 
 def test_what_the_user_wrote_is_text_and_never_markup(tmp_path) -> None:
@@ -89,7 +153,7 @@ def test_what_the_user_wrote_is_text_and_never_markup(tmp_path) -> None:
     page = written(results, tmp_path)
 
     source = (tmp_path / "report.html").read_text()
-    assert "<script>" not in source
+    assert "<script>alert" not in source
     assert "<b>&" not in source
     assert "open <b>& shut</b>" in page.text
 

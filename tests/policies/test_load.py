@@ -76,7 +76,7 @@ def test_a_hub_id_is_fetched_once_and_only_what_is_needed(saved, monkeypatch) ->
 
     assert is_ours(load_policy("somebody/fetched-once"))
     assert is_ours(load_policy("somebody/fetched-once"))
-    assert asked == [("somebody/fetched-once", ["*.json", "*.safetensors", "*.md"])]
+    assert asked == [("somebody/fetched-once", ["*.json", "*.safetensors", "*.onnx", "*.md"])]
 
 
 @pytest.mark.parametrize("problem", [OSError("no network"), ValueError("no such repository")])

@@ -24,6 +24,8 @@ class Collect:
     """How many, and how."""
     resume: bool = False
     """Go on with an interrupted collection."""
+    append: bool = False
+    """Add to a finished dataset until it has so many episodes per task."""
     json: Path | None = None
     """Also write the counts to this file."""
 
@@ -42,6 +44,7 @@ class Collect:
                 self.out,
                 self.plan,
                 resume=self.resume,
+                append=self.append,
                 on_attempt=note,
                 on_progress=show,
             )

@@ -14,8 +14,9 @@ from rich.text import Text
 from tinyvla_gym.data.atomic import save_json
 from tinyvla_gym.envs.registration import METAWORLD_TASKS, REACH_ID, metaworld_id
 from tinyvla_gym.errors import UnknownNameError
-from tinyvla_gym.evaluation.results import Results, TaskResult
+from tinyvla_gym.evaluation.results import Results
 from tinyvla_gym.evaluation.suites import suite_tasks
+from tinyvla_gym.evaluation.task_result import TaskResult
 
 _WIDE = 120  # columns of a log, which nobody's terminal limits
 _GAP = 2  # between columns of a table

@@ -1,9 +1,9 @@
-"""tinyvla-gym convert: other people's weights into this package's folders."""
+"""tinyvla-gym convert: other people's weights into our folders, and ours into ONNX."""
 
 import json as json_format
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -14,16 +14,20 @@ from tinyvla_gym.interface import Interface
 
 @dataclass(frozen=True, kw_only=True)
 class Convert:
-    """Convert weights that others have trained; every one of them is accounted for.
+    """Convert weights that others have trained, every one accounted for; or export a policy.
 
     A run of TinyVLA's released code becomes a policy, a released base or an image-text-to-text
-    model of transformers a backbone.
+    model of transformers a backbone. A policy becomes one ONNX graph, which runs without torch.
     """
 
-    source: Annotated[Path, tyro.conf.Positional]
-    """Folder to convert: a run, its checkpoint-N, a base, or a transformers model."""
+    source: Annotated[str, tyro.conf.Positional]
+    """A run, its checkpoint-N, a base or a transformers model; with --to onnx a policy of ours."""
     out: Path
     """The new folder."""
+    to: Literal["ours", "onnx"] = "ours"
+    """The form to convert to."""
+    int8: bool = False
+    """onnx: round the linear layers' weights to 8 bits."""
     base: Path | None = None
     """A run's base, where the run does not hold all weights itself."""
     statistics: Path | None = None
@@ -57,30 +61,38 @@ class Convert:
 
     def run(self) -> int:
         """Converts."""
+        facts = self._exported() if self.to == "onnx" else self._imported()
+        write_json(self.json, facts)
+        return 0
+
+    def _imported(self) -> dict[str, Any]:
         try:
             from tinyvla_gym.policies.tinyvla.convert import Wishes, convert
         except ModuleNotFoundError as error:
             raise MissingExtraError("Converting weights", "tinyvla") from error
-        wishes = Wishes(
-            base=self.base,
-            statistics=self.statistics,
-            tokenizer=self.tokenizer,
-            prompt=self.prompt,
-            coarse_levels=self.coarse_levels,
-            pool_padding=self.pool_padding,
-            name=self.name,
-            side=self.side,
-            layers=self.layers,
-            hidden=self.hidden,
-            half=self.half,
-        )
-        made = convert(self.source, self.out, wishes, self._interface())
-        console.print(
-            f"{made.kind} of {made.weights / 1e6:.1f} million weights in {self.out}",
-            soft_wrap=True,
-        )
-        write_json(self.json, asdict(made))
-        return 0
+        if self.int8:
+            raise ConfigError("--int8 is for --to onnx; --half rounds weights in our folders.")
+        wishes = Wishes(**{field.name: getattr(self, field.name) for field in fields(Wishes)})
+        made = convert(Path(self.source), self.out, wishes, self._interface())
+        millions = f"{made.weights / 1e6:.1f} million weights"
+        console.print(f"{made.kind} of {millions} in {self.out}", soft_wrap=True)
+        return asdict(made)
+
+    def _exported(self) -> dict[str, Any]:
+        try:
+            from tinyvla_gym.policies.tinyvla.onnx_export import export_onnx
+            from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("Exporting to ONNX", "tinyvla") from error
+        from tinyvla_gym.policies.load import load_policy
+
+        policy = load_policy(self.source)
+        if not isinstance(policy, TinyVLAPolicy):
+            raise ConfigError(f"{self.source} is not a TinyVLA that could be exported.")
+        export_onnx(policy, self.out, int8=self.int8)
+        size = sum(path.stat().st_size for path in self.out.iterdir())
+        console.print(f"policy in {self.out}, {size / 2**20:.1f} MiB", soft_wrap=True)
+        return {"to": self.to, "int8": self.int8, "bytes": size}
 
     def _interface(self) -> Interface:
         if self.interface == "franka":

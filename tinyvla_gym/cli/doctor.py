@@ -66,8 +66,8 @@ def _say(verdict: str, style: str, finding: str) -> None:
 def _check_graphics() -> str:
     from tinyvla_gym.envs import graphics
 
-    graphics.make_current()
-    return graphics.backend()
+    with graphics.drawing():
+        return graphics.backend()
 
 
 def _check_simulator() -> str:

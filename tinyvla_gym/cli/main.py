@@ -1,30 +1,40 @@
 """tinyvla-gym: the entry point of every verb."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Union
 
 import tyro
 
+from tinyvla_gym.cli.bench import Bench
 from tinyvla_gym.cli.collect import Collect
+from tinyvla_gym.cli.compare import Compare
 from tinyvla_gym.cli.console import complain
 from tinyvla_gym.cli.convert import Convert
+from tinyvla_gym.cli.data.verb import Data
 from tinyvla_gym.cli.doctor import Doctor
 from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
 from tinyvla_gym.cli.rollout import Rollout
+from tinyvla_gym.cli.score import Score
 from tinyvla_gym.cli.train import Train
+from tinyvla_gym.cli.view import View
 from tinyvla_gym.data.atomic import check_writable
 from tinyvla_gym.errors import TinyVLAError
 
-Verb = (
-    Annotated[Envs, tyro.conf.subcommand("envs")]
-    | Annotated[Rollout, tyro.conf.subcommand("rollout")]
-    | Annotated[Collect, tyro.conf.subcommand("collect")]
-    | Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
-    | Annotated[Convert, tyro.conf.subcommand("convert")]
-    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
-)
+VERBS = {
+    "envs": Envs,
+    "rollout": Rollout,
+    "collect": Collect,
+    "data": Data,
+    "view": View,
+    "train": Train,
+    "evaluate": Evaluate,
+    "compare": Compare,
+    "score": Score,
+    "convert": Convert,
+    "bench": Bench,
+    "doctor": Doctor,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,8 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 only if the verb did what was asked; 1 after an error, which is explained on stderr.
     """
-    verb: Envs | Rollout | Collect | Train | Evaluate | Convert | Doctor = tyro.cli(
-        Verb,  # pyright: ignore[reportArgumentType]
+    kinds = [Annotated[kind, tyro.conf.subcommand(name)] for name, kind in VERBS.items()]
+    verb: Any = tyro.cli(  # pyright: ignore[reportCallIssue]
+        Union[tuple(kinds)],  # noqa: UP007  # pyright: ignore[reportArgumentType]
         prog="tinyvla-gym",
         description="TinyVLA policies and the arms they drive.",
         args=arguments,

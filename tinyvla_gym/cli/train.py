@@ -6,7 +6,7 @@ from pathlib import Path
 from tinyvla_gym.cli.console import console, write_json
 from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.data.atomic import check_writable
-from tinyvla_gym.errors import MissingExtraError
+from tinyvla_gym.errors import ConfigError, MissingExtraError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,9 @@ class Train:
     out: Path
     """Folder of the run; the policy will be in its checkpoint/."""
     preset: str = "nano"
-    """nano, tiny for the toy, or s, b, h: the published sizes with LoRA."""
+    """nano, tiny for the toy, diffusion-policy, or s, b, h: the published sizes with LoRA."""
+    head: str | None = None
+    """act, diffusion, flow, one_step, regression or tokens instead of the preset's head."""
     steps: int | None = None
     """Optimiser steps instead of the preset's."""
     seed: int | None = None
@@ -59,6 +61,10 @@ class Train:
         config = replace(
             config, **{key: value for key, value in given.items() if value is not None}
         )
+        if self.head is not None:
+            if self.start is not None:
+                raise ConfigError("--head and --start exclude each other: a policy has its head.")
+            config = replace(config, model=replace(config.model, head=self.head))
         check_writable(self.out / "train.json")
         last: list[Progress] = []
         with progress() as show:

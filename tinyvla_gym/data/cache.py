@@ -1,13 +1,19 @@
-"""The cache: a dataset decoded once into raw arrays, which training maps into memory."""
+"""The cache: a dataset decoded once into raw arrays, which training maps into memory.
 
+Processes share it: one builds, the others wait and then map the same memory. A cache that is
+stale, cut short, or was changed since it was built is built again.
+"""
+
+import fcntl
 import json
 import os
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +23,15 @@ from numpy.typing import NDArray
 from tinyvla_gym.data.atomic import save_json, sync, writing
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.data.lerobot.merge import Progress
+from tinyvla_gym.data.places import ROOT_VARIABLE, default_cache_root
 from tinyvla_gym.errors import OutputError
 
-ROOT_VARIABLE = "TINYVLA_CACHE"
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 _MANIFEST = "manifest.json"
 _VECTORS = ("state", "action", "sent_action")
 _ABANDONED_S = 24 * 3600.0
+_CHECKED_AT_ONCE_BYTES = 2**24
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,13 +85,14 @@ def open_cache(
         OutputError: If the cache cannot be written, or does not fit on the disk.
     """
     dataset = Dataset(dataset_folder)
-    root = Path(cache_root or os.environ.get(ROOT_VARIABLE) or Path.home() / ".cache/tinyvla_gym")
+    root = Path(cache_root or default_cache_root())
     fingerprint = dataset.fingerprint()
     folder = root / fingerprint[:16]
     arrays = _arrays(dataset)
-    if not _is_whole(folder, fingerprint, arrays):
-        _build(folder, fingerprint, dataset, arrays, progress or (lambda done, total: None))
-    return _open(folder, fingerprint, dataset)
+    with _alone(folder):
+        if not _is_whole(folder, fingerprint, arrays):
+            _build(folder, fingerprint, dataset, arrays, progress or (lambda done, total: None))
+        return _open(folder, fingerprint, dataset)
 
 
 @dataclass(frozen=True)
@@ -113,19 +121,65 @@ def _is_whole(folder: Path, fingerprint: str, arrays: dict[str, _Array]) -> bool
     """Whether a cache is there, is of this dataset, and has lost nothing."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        sizes_bytes = {name: (folder / f"{name}.npy").stat().st_size for name in arrays}
         mapped = {name: _mapped(folder, name) for name in arrays}
-    except (OSError, ValueError):
+        files = {name: _File.of(folder / f"{name}.npy") for name in arrays}
+        known = {name: _File(**facts) for name, facts in manifest["files"].items()}
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+    if (manifest["version"], manifest["fingerprint"]) != (CACHE_VERSION, fingerprint):
         return False
     shapes_fit = all(
         mapped[name].dtype == array.dtype and mapped[name].shape == array.shape
         for name, array in arrays.items()
     )
-    return shapes_fit and manifest == _manifest(fingerprint, sizes_bytes)
+    return shapes_fit and all(
+        name in known and files[name].is_same(known[name], folder / f"{name}.npy")
+        for name in arrays
+    )
 
 
-def _manifest(fingerprint: str, sizes_bytes: dict[str, int]) -> dict[str, Any]:
-    return {"version": CACHE_VERSION, "fingerprint": fingerprint, "sizes_bytes": sizes_bytes}
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """What a file of the cache was when it was built.
+
+    Attributes:
+        size_bytes: Its size.
+        changed_ns: When it was last written to.
+        checksum: CRC-32 of its content; None if not computed.
+    """
+
+    size_bytes: int
+    changed_ns: int
+    checksum: int | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> "_File":
+        """Looks at a file, and does not read it."""
+        found = path.stat()
+        return cls(size_bytes=found.st_size, changed_ns=found.st_mtime_ns)
+
+    def is_same(self, known: "_File", path: Path) -> bool:
+        """Whether it holds what it held; it is read only if it was written to meanwhile."""
+        if self.size_bytes != known.size_bytes:
+            return False
+        return self.changed_ns == known.changed_ns or _checksum(path) == known.checksum
+
+
+def _checksum(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while part := file.read(_CHECKED_AT_ONCE_BYTES):
+            checksum = zlib.crc32(part, checksum)
+    return checksum
+
+
+def _manifest(work: Path, fingerprint: str, arrays: dict[str, _Array]) -> dict[str, Any]:
+    paths = {name: work / f"{name}.npy" for name in arrays}
+    files = {
+        name: asdict(replace(_File.of(path), checksum=_checksum(path)))
+        for name, path in paths.items()
+    }
+    return {"version": CACHE_VERSION, "fingerprint": fingerprint, "files": files}
 
 
 def _build(
@@ -138,12 +192,22 @@ def _build(
     with writing(folder), _workshop(folder) as work:
         _check_room(folder, arrays)
         _decode(work, dataset, arrays, progress)
-        sizes_bytes = {name: (work / f"{name}.npy").stat().st_size for name in arrays}
-        save_json(work / _MANIFEST, _manifest(fingerprint, sizes_bytes))
-        if folder.exists():  # stale or damaged, or somebody else was faster
+        save_json(work / _MANIFEST, _manifest(work, fingerprint, arrays))
+        if folder.exists():  # stale or damaged
             shutil.rmtree(folder)
         os.rename(work, folder)
         sync(folder.parent)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps other processes from building the same cache; a lock dies with its process."""
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = (folder.parent / f".{folder.name}.lock").open("w")
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

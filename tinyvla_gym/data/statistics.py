@@ -1,6 +1,6 @@
 """What numbers and pictures look like: range, mean, spread and quantiles per entry."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -85,6 +85,34 @@ def describe(values: ArrayLike) -> Statistics:
         std=columns.std(axis=0),
         count=len(columns),
         **dict(zip(QUANTILES, quantiles, strict=True)),
+    )
+
+
+def combine(parts: Sequence[Statistics]) -> Statistics:
+    """Adds up the statistics of disjoint frames, as LeRobot does.
+
+    Range, mean and spread are those of all frames; quantiles are averaged, weighted by the
+    frames of each part, and so are estimates.
+
+    Args:
+        parts: At least one; all of the same shape.
+    """
+    counts = np.array([part.count for part in parts], np.float64)
+    weights = counts / counts.sum()
+
+    def stacked(name: str) -> NDArray[np.float64]:
+        return np.stack([getattr(part, name) for part in parts], axis=-1)  # (..., parts)
+
+    means = stacked("mean")
+    mean = means @ weights
+    variance = (stacked("std") ** 2 + (means - mean[..., None]) ** 2) @ weights
+    return Statistics(
+        min=stacked("min").min(axis=-1),
+        max=stacked("max").max(axis=-1),
+        mean=mean,
+        std=np.sqrt(variance),
+        count=int(counts.sum()),
+        **{name: stacked(name) @ weights for name in QUANTILES},
     )
 
 

@@ -21,12 +21,16 @@ class Viewpoint:
         upside_down: The model's camera arrives rotated by 180 degrees; turn its picture.
         position_m: Stands here instead, in the world frame [m].
         fovy_deg: Vertical field of view instead of the model's [deg].
+        offset_m: Moved by this much, in the world frame [m].
+        turn_deg: Turned by this rotation vector, in the camera's own frame [deg].
     """
 
     source: str
     upside_down: bool = False
     position_m: tuple[float, float, float] | None = None
     fovy_deg: float | None = None
+    offset_m: tuple[float, float, float] | None = None
+    turn_deg: tuple[float, float, float] | None = None
 
 
 VIEWPOINTS = {

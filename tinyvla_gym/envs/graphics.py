@@ -5,7 +5,8 @@ import ctypes
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tinyvla_gym.errors import GraphicsError
@@ -40,20 +41,34 @@ def backend() -> str:
     )
 
 
-def make_current() -> None:
-    """Makes this process's one OpenGL context current, creating it at the first call.
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Makes this process's one OpenGL context current for a block, creating it at the first call.
 
-    Always to be called before a picture is drawn: other code in the process, such as
-    Gymnasium's own viewer, may have made another context current.
+    What was current before is current again afterwards (save under OSMesa, which cannot tell).
+    Other code, such as Gymnasium's own viewer, draws into whichever context is current, and when
+    it is collected frees its pictures there, by number: it must never find ours.
 
     Raises:
         GraphicsError: If no context can be created.
     """
     global _context
-    if _context is None:
-        _context = _new_context(backend())
-        atexit.register(_close)
-    _context.make_current()
+    name = backend()
+    try:
+        before = _current(name)
+        if _context is None:
+            _context = _new_context(name)
+            atexit.register(_close)
+        _context.make_current()
+    except Exception as error:  # PyOpenGL raises whatever it meets first
+        raise GraphicsError(
+            f"The OpenGL back end {name!r} does not start: {error}\n"
+            f"On Linux use MUJOCO_GL=egl; on Debian or Ubuntu install it: {DEBIAN_REMEDY}"
+        ) from error
+    try:
+        yield
+    finally:
+        _make_current(name, before)
 
 
 def close_at_exit(close: Callable[[], None]) -> None:
@@ -64,21 +79,42 @@ def close_at_exit(close: Callable[[], None]) -> None:
 def _new_context(name: str) -> Any:
     # One rasteriser thread: below 224 px more do not help, and workers share the cores.
     os.environ.setdefault("LP_NUM_THREADS", "1")
-    try:
-        if name == "egl":
-            from mujoco.egl import GLContext
-        elif name == "osmesa":
-            from mujoco.osmesa import GLContext
-        else:
-            from mujoco.glfw import GLContext
+    if name == "egl":
+        from mujoco.egl import GLContext
+    elif name == "osmesa":
+        from mujoco.osmesa import GLContext
+    else:
+        from mujoco.glfw import GLContext
+    return GLContext(640, 480)
 
+
+def _current(name: str) -> Any:
+    """The context that is current now, None if there is none."""
+    if name == "egl":
+        from mujoco import egl
+
+        return egl.EGL.eglGetCurrentContext() or None
+    if name == "glfw":
+        import glfw
+
+        if _context is None:
             _start_glfw()
-        return GLContext(640, 480)
-    except Exception as error:  # PyOpenGL raises whatever it meets first
-        raise GraphicsError(
-            f"The OpenGL back end {name!r} does not start: {error}\n"
-            f"On Linux use MUJOCO_GL=egl; on Debian or Ubuntu install it: {DEBIAN_REMEDY}"
-        ) from error
+        return glfw.get_current_context() or None
+    return None
+
+
+def _make_current(name: str, context: Any) -> None:
+    """Makes current what ``_current`` has returned."""
+    if name == "egl":
+        from mujoco import egl
+
+        nothing = egl.EGL.EGL_NO_SURFACE
+        chosen = context or egl.EGL.EGL_NO_CONTEXT
+        egl.EGL.eglMakeCurrent(egl.EGL_DISPLAY, nothing, nothing, chosen)
+    elif name == "glfw":
+        import glfw
+
+        glfw.make_context_current(context)
 
 
 def _start_glfw() -> None:

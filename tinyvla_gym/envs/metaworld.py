@@ -1,25 +1,25 @@
 """MetaWorld's fifty tasks behind the package's interface."""
 
-# pyright: reportAttributeAccessIssue=false
-# (mujoco ships no types)
-
 import warnings
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
-import mujoco
 import numpy as np
 from gymnasium.spaces import Box
-from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
 from tinyvla_gym.envs import pose
-from tinyvla_gym.envs.cameras import CameraSize, Viewpoint, sized_camera, viewpoint
+from tinyvla_gym.envs.cameras import CameraSize, sized_camera, viewpoint
 from tinyvla_gym.envs.env import ManipulationEnv
+from tinyvla_gym.envs.profiles import profile_named
+from tinyvla_gym.envs.randomization import Randomization, draw_scenery, randomization
 from tinyvla_gym.envs.registration import METAWORLD_TASKS
-from tinyvla_gym.envs.rendering import profile_named, shared_renderer
+from tinyvla_gym.envs.rendering import shared_renderer
+from tinyvla_gym.envs.sawyer.goals import GOAL_SPACES
+from tinyvla_gym.envs.sawyer.simulator import make_simulator
+from tinyvla_gym.envs.scenery import PLAIN
 from tinyvla_gym.envs.sentences import SentenceSet, draw_sentence, sentences
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.interface import ActionMode, Camera, Interface, Observation
@@ -57,11 +57,14 @@ class MetaWorldEnv(ManipulationEnv):
     rotation is ignored. Other out-of-range actions are clipped, as MetaWorld does.
 
     ``reset`` knows three options: ``instruction``; ``progress`` in [0, 1), how far a drawer or
-    window has already come; ``goal_marker=False``, which hides the goal's coloured ball. A window
+    window has already come; ``goal_marker=False``, which hides the goal's coloured ball;
+    ``goal``, where the object and its goal begin, shape (3,) or (6,), in place of what the seed
+    would draw: ``benchmark_goals(seed)`` has those of MetaWorld's own benchmarks. A window
     with progress stands where it may in either of the two window tasks, so that the place of a
     half-open one does not tell which way it should go.
 
     ``info["privileged"]`` is MetaWorld's own observation with the goal, float64, shape (39,).
+    With ``randomize``, ``info["randomization"]`` says at reset what was drawn.
     """
 
     def __init__(
@@ -78,13 +81,15 @@ class MetaWorldEnv(ManipulationEnv):
         render_mode: str | None = "rgb_array",
         render_camera: str = "corner4",
         render_size: CameraSize = 480,
+        randomize: Randomization | Mapping[str, Any] | str | None = None,
     ) -> None:
         """Builds the task.
 
         Args:
             task: MetaWorld's name without suffix: ``drawer-open``.
             cameras: Camera name to picture size [px], (height, width) or one number for both.
-            profile: How pictures are drawn: ``fast-1``, or ``parity-1`` as MetaWorld draws.
+            profile: How pictures are drawn: ``fast-1``, ``fast-2``, or ``parity-1`` as MetaWorld
+                draws.
             action_mode: ``native`` or ``ee``; the state follows.
             instructions: Which sentences ``reset`` draws from.
             horizon: Control ticks after which the episode is truncated.
@@ -93,6 +98,8 @@ class MetaWorldEnv(ManipulationEnv):
             render_mode: ``rgb_array``; ``render()`` is for people, policies have cameras.
             render_camera: The camera of ``render()``.
             render_size: Size of ``render()`` [px], (height, width) or one number for both.
+            randomize: Which looks are drawn anew for each episode: a ``Randomization``, a mapping
+                of its fields, or ``light``, ``table``, ``camera``, ``distractors`` or ``all``.
 
         Raises:
             UnknownNameError: If the task, a camera, the profile or a mode does not exist.
@@ -104,8 +111,8 @@ class MetaWorldEnv(ManipulationEnv):
             raise UnknownNameError("action mode", action_mode, ("native", "ee"))
         if render_mode not in (None, "rgb_array"):
             raise UnknownNameError("render mode", render_mode, ("rgb_array",))
-        self._viewpoints = {name: viewpoint(name) for name in cameras}
-        self._render_viewpoint = viewpoint(render_camera)
+        for name in (*cameras, render_camera):
+            viewpoint(name)
         self._render_camera = sized_camera(render_camera, render_size)
         sentences(task, instructions)
         super().__init__(
@@ -115,49 +122,68 @@ class MetaWorldEnv(ManipulationEnv):
             terminate_on_success=terminate_on_success,
             linger=linger,
         )
+        self._state_low = np.asarray(self.interface.state_low, np.float32)
+        self._state_high = np.asarray(self.interface.state_high, np.float32)
         self.task = task
         self.profile = profile_named(profile)
+        self.randomization = randomization(randomize)
         self.render_mode = render_mode
         self.can_progress = task in PROGRESS_JOINTS
         self._instructions: SentenceSet = instructions
         self._goal_marker = True
-        self._sim = _make_sim(task)
+        self._scenery = PLAIN
+        self._sim = make_simulator(task)
         self._places = self._sim._random_reset_space
+        self._action_low, self._action_high = self.action_space.low, self.action_space.high
         self._expert = ENV_POLICY_MAP[f"{task}-v3"]()
 
     def _begin(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         progress = _checked_progress(self.task, options.pop("progress", 0.0))
         goal_marker = bool(options.pop("goal_marker", True))
+        goal = options.pop("goal", None)
         if options:
             raise ConfigError(f"{self.name} knows no reset option {sorted(options)}.")
         self._goal_marker = goal_marker
-        world, words, places = np.random.SeedSequence(seed).spawn(3)
+        world, words, places, looks = np.random.SeedSequence(seed).spawn(4)
         self._sim.seed(int(world.generate_state(1)[0]))
+        self._sim.freeze_goal(None if goal is None else GOAL_SPACES[self.task].check(goal))
         self._sim._random_reset_space = self._places
         if progress and self.task.startswith("window"):
             pick = np.random.default_rng(places).integers(len(WINDOW_PLACES_M))
             self._sim._random_reset_space = Box(*np.array(WINDOW_PLACES_M[pick]), dtype=np.float64)
         self._sim.reset()
         if progress:
-            joint, start, goal = PROGRESS_JOINTS[self.task]
-            self._sim.data.joint(joint).qpos = start + progress * (goal - start)
-        # MetaWorld moves things at reset without recomputing where that puts them.
-        mujoco.mj_kinematics(self._sim.model, self._sim.data)
-        mujoco.mj_comPos(self._sim.model, self._sim.data)
-        mujoco.mj_camlight(self._sim.model, self._sim.data)
+            joint, start, end = PROGRESS_JOINTS[self.task]
+            self._sim.data.joint(joint).qpos = start + progress * (end - start)
+        self._sim.locate()
         self.instruction = draw_sentence(
             self.task, self._instructions, np.random.default_rng(words)
         )
         now = self._sim._get_curr_obs_combined_no_goal()
         self._sim._prev_obs = now
         self._privileged = np.concatenate([now, now, self._sim._get_pos_goal()])
-        return {"privileged": self._privileged.copy()}
+        return {"privileged": self._privileged.copy(), **self._draw_looks(looks)}
+
+    def _draw_looks(self, seed: np.random.SeedSequence) -> dict[str, Any]:
+        """Draws how the episode looks, and says so."""
+        if self.randomization is None:
+            return {}
+        sim = self._sim
+        path_m = np.linspace(sim._get_pos_objects()[:3], sim._target_pos, 5)
+        self._scenery = draw_scenery(
+            self.randomization,
+            seed,
+            sim.model,
+            sim.data,
+            cameras=[camera.name for camera in (*self.interface.cameras, self._render_camera)],
+            keep_clear_m=[sim.get_endeff_pos(), *path_m],
+        )
+        return {"randomization": self._scenery.facts()}
 
     def _tick(
         self, action: NDArray[np.float32]
     ) -> tuple[float, NDArray[np.float32], bool, dict[str, Any]]:
-        low, high = self.action_space.low, self.action_space.high
-        sent = np.clip(action, low, high)
+        sent = np.minimum(np.maximum(action, self._action_low), self._action_high)
         native = sent if self.interface.action_mode == "native" else self._towards(sent)
         self._privileged, reward, _, _, info = self._sim.step(native)
         more = {"privileged": self._privileged.copy()}
@@ -165,12 +191,7 @@ class MetaWorldEnv(ManipulationEnv):
 
     def observe(self) -> Observation:
         """Draws every camera and reads the hand; see ``ManipulationEnv``."""
-        pictures = {
-            f"image_{camera.name}": self._draw(
-                self._viewpoints[camera.name], camera.height, camera.width
-            )
-            for camera in self.interface.cameras
-        }
+        pictures = {f"image_{camera.name}": self._draw(camera) for camera in self.interface.cameras}
         return {**pictures, "state": self._state(), "instruction": self.instruction}
 
     def expert_action(self) -> NDArray[np.float32]:
@@ -191,25 +212,28 @@ class MetaWorldEnv(ManipulationEnv):
 
     def render(self) -> NDArray[np.uint8]:
         """Draws the scene for people, shape (H, W, 3)."""
-        camera = self._render_camera
-        return self._draw(self._render_viewpoint, camera.height, camera.width)
+        return self._draw(self._render_camera)
 
-    def _draw(self, place: Viewpoint, height: int, width: int) -> NDArray[np.uint8]:
+    def _draw(self, camera: Camera) -> NDArray[np.uint8]:
         renderer = shared_renderer(self._sim.model_name, self._sim.model, self.profile)
         markers = () if self._goal_marker else self._sim._target_site_config
         hidden = [self._sim.model.site(name).id for name, _ in markers]
-        return renderer.render(self._sim.data, place, height, width, hidden_sites=hidden)
+        return renderer.render(
+            self._sim.data,
+            self._scenery.seen_from(camera.name),
+            camera.height,
+            camera.width,
+            hidden_sites=hidden,
+            scenery=self._scenery,
+        )
 
     def _state(self) -> NDArray[np.float32]:
-        data = self._sim.data
-        apart_m = np.linalg.norm(data.body("rightclaw").xpos - data.body("leftclaw").xpos)
-        open_frac = float(np.clip(apart_m / 0.1, 0.0, 1.0))
+        sim = self._sim
         if self.interface.action_mode == "native":
-            state = np.append(self._sim.get_endeff_pos(), open_frac).astype(np.float32)
+            state = np.array([*sim.get_endeff_pos(), sim.gripper_open_frac()], np.float32)
         else:
-            state = pose.pack(self._sim.tcp_center, self._tcp_rotation(), open_frac)
-        low, high = self.interface.state_low, self.interface.state_high
-        return np.clip(state, np.asarray(low, np.float32), np.asarray(high, np.float32))
+            state = pose.pack(sim.tcp_center, self._tcp_rotation(), sim.gripper_open_frac())
+        return np.minimum(np.maximum(state, self._state_low), self._state_high)
 
     def _towards(self, ee: NDArray[np.float32]) -> NDArray[np.float32]:
         """The native action whose target takes the tool to a pose, or one step nearer."""
@@ -230,18 +254,6 @@ def _checked_progress(task: str, progress: float) -> float:
     if progress and task not in PROGRESS_JOINTS:
         raise ConfigError(f"Only {', '.join(PROGRESS_JOINTS)} start at a progress, not {task}.")
     return progress
-
-
-def _make_sim(task: str) -> Any:
-    sim: Any = ALL_V3_ENVIRONMENTS[f"{task}-v3"]()
-    # What MT1 sets for its tasks, save that goals follow our seed instead of being frozen.
-    sim._set_task_called = True
-    sim._freeze_rand_vec = False
-    sim.seeded_rand_vec = True
-    sim._partially_observable = False
-    del sim.sawyer_observation_space  # cached for hidden goals
-    sim.max_path_length = np.inf  # the env above owns the horizon
-    return sim
 
 
 def _interface(cameras: tuple[Camera, ...], action_mode: ActionMode) -> Interface:

@@ -25,9 +25,11 @@ def metaworld_id(task: str) -> str:
 
 def register_all() -> None:
     """Makes the ids known; a second call changes nothing."""
-    _register(REACH_ID, "reach:ReachEnv", "vector:make_reach")
+    _register(REACH_ID, "reach:ReachEnv", "vector_entry:make_reach")
     for task in METAWORLD_TASKS:
-        _register(metaworld_id(task), "metaworld:MetaWorldEnv", "vector:make_metaworld", task=task)
+        _register(
+            metaworld_id(task), "metaworld:MetaWorldEnv", "vector_entry:make_metaworld", task=task
+        )
 
 
 def _register(name: str, env: str, vector: str, **kwargs: str) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvla_gym.chunking import Agent, ExpertAgent, RecedingHorizon
-from tinyvla_gym.errors import UnknownNameError
+from tinyvla_gym.delay import DelayedHorizon
+from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.interface import ActionChunk, Observation
 from tinyvla_gym.policies.load import bundled, load_policy
 from tinyvla_gym.policies.policy import Policy, PolicySpec
@@ -16,6 +17,9 @@ from tinyvla_gym.policies.simple import RandomPolicy
 
 SCRIPTED = ("expert", "random")
 """Names that need no checkpoint."""
+
+RANDOM_HORIZON = 8
+"""Actions in one chunk of ``random``."""
 
 
 class TimedPolicy:
@@ -69,6 +73,7 @@ def make_agent(
     env: gym.Env,
     *,
     execute: int | None = None,
+    delay: int = 0,
     pad_to: int | None = None,
 ) -> Agent:
     """Builds the agent that plays an env.
@@ -78,11 +83,18 @@ def make_agent(
         policy: What ``open_policy`` gave.
         env: One of the envs that will be played.
         execute: Actions per chunk; the policy's own choice when None.
+        delay: Control ticks from a look to the first action of its plan.
         pad_to: See ``PlanningAgent``.
+
+    Raises:
+        ConfigError: If the expert should be late: it plans nothing.
     """
+    if name == "expert" and delay:
+        raise ConfigError("The scripted expert plans nothing, so its plans cannot be late.")
     if name == "expert":
         return ExpertAgent(env)
     if policy is None:
-        interface = env.unwrapped.interface  # pyright: ignore[reportAttributeAccessIssue]
-        return RecedingHorizon(RandomPolicy(interface), pad_to=pad_to)
+        policy = RandomPolicy(env.get_wrapper_attr("interface"), horizon=RANDOM_HORIZON)
+    if delay:
+        return DelayedHorizon(policy, delay=delay, execute=execute, pad_to=pad_to)
     return RecedingHorizon(policy, execute=execute, pad_to=pad_to)

@@ -1,79 +1,31 @@
 """Plays a policy over a suite of tasks and counts successes."""
 
+import logging
 import platform
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
-import gymnasium as gym
-
-from tinyvla_gym.envs.make import make_env
+from tinyvla_gym.data.atomic import written_whole
 from tinyvla_gym.errors import ConfigError, UnknownNameError
-from tinyvla_gym.evaluation.agents import TimedPolicy, make_agent, open_policy
-from tinyvla_gym.evaluation.opposites import OPPOSITES, MovedAsAsked
-from tinyvla_gym.evaluation.processes import play_in_processes
+from tinyvla_gym.evaluation.agents import SCRIPTED
+from tinyvla_gym.evaluation.playing import Played, Shard, ShardPlayer
+from tinyvla_gym.evaluation.processes import Crew, EpisodeHeard, ProcessCrew
+from tinyvla_gym.evaluation.protocols import EVALUATION_SEED, Protocol
 from tinyvla_gym.evaluation.results import Results, TaskResult
+from tinyvla_gym.evaluation.shards import ShardFolder
 from tinyvla_gym.evaluation.suites import suite_tasks
-from tinyvla_gym.events import Listener, Outcome
-from tinyvla_gym.loop import rollouts
-from tinyvla_gym.video import VideoListener
+from tinyvla_gym.policies.checkpoint import fingerprint
+from tinyvla_gym.policies.load import bundled, checkpoint_folder
 
-EVALUATION_SEED = 1_000_000
-"""Evaluation seeds begin here; nothing trained may ever have seen one."""
+__all__ = ["EVALUATION_SEED", "Protocol", "evaluate"]
 
-INSTRUCTIONS = ("default", "train", "heldout", "blank")
-"""Which sentences a policy is told; ``blank`` is none."""
+SHARD_EPISODES = 25
+"""Episodes that a worker plays without putting down what came of them."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Protocol:
-    """Everything but the policy that a success rate depends on.
-
-    Attributes:
-        suite: See ``suite_tasks``.
-        episodes: Per task.
-        seed: The first episode's; the others follow.
-        horizon: Control ticks per episode; the env's own when None, 500 for MetaWorld.
-        instructions: One of ``INSTRUCTIONS``.
-        execute: Actions per chunk; the policy's own choice when None.
-        parallel: Envs per process whose plans share a batch.
-    """
-
-    suite: str
-    episodes: int = 50
-    seed: int = EVALUATION_SEED
-    horizon: int | None = None
-    instructions: str = "default"
-    execute: int | None = None
-    parallel: int = 10
-
-    def __post_init__(self) -> None:
-        lowest = {"episodes": 1, "seed": 0, "horizon": 1, "execute": 1, "parallel": 1}
-        for name, least in lowest.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"{name} must be at least {least}, got {value}.")
-        if self.instructions not in INSTRUCTIONS:
-            raise UnknownNameError("set of sentences", self.instructions, INSTRUCTIONS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One task of an evaluation, as a worker gets it."""
-
-    policy: str
-    task: str
-    env_id: str
-    protocol: Protocol
-    video: str | None
-    any_profile: bool
-
-
-EpisodeHeard = Callable[[str, Outcome], None]
+_LOG = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -82,21 +34,28 @@ def evaluate(
     *,
     videos: Path | None = None,
     workers: int = 1,
+    crew: Crew | None = None,
+    shards: Path | None = None,
+    resume: bool = False,
     any_profile: bool = False,
     on_episode: EpisodeHeard = lambda _task, _outcome: None,
 ) -> Results:
     """Plays every task of a suite and counts.
 
-    The result does not depend on ``workers``: an episode follows from its seed, and plans are
-    always computed in batches of ``protocol.parallel``.
+    The result depends neither on who plays nor on how often it was broken off: an episode
+    follows from its seed, episodes are dealt out in shards that are always the same, and plans
+    are always computed in batches of ``protocol.parallel``.
 
     Args:
         policy: ``expert``, ``random``, or what ``load_policy`` takes.
-        protocol: Tasks, seeds, sentences.
-        videos: Films each task's first episode into this folder.
-        workers: Processes; each plays whole tasks with one torch thread.
+        protocol: Tasks, seeds, sentences and every other condition.
+        videos: Films each task's first episode, and its first failure, into this folder.
+        workers: Processes, each with one torch thread, if no ``crew`` is given.
+        crew: Who plays instead; its players are ``ShardPlayer``s.
+        shards: Keeps finished shards in this folder; see ``ShardFolder``.
+        resume: Go on with the shards that are there.
         any_profile: Allow pictures drawn otherwise than those the policy was trained on.
-        on_episode: Told of every episode as it ends, in any order.
+        on_episode: Told of every episode as it ends, in any order, and of none twice.
 
     Returns:
         Counts, intervals and what they depend on.
@@ -104,92 +63,129 @@ def evaluate(
     Raises:
         TinyVLAError: If the policy cannot be loaded or does not fit the suite's envs.
     """
-    if workers < 1:
-        raise ConfigError(f"workers must be at least 1, got {workers}.")
-    jobs = [
-        Job(
+    jobs = _deal(policy, protocol, any_profile=any_profile)
+    facts = {
+        "policy": policy,
+        "fingerprint": policy_fingerprint(policy),
+        "protocol": protocol.to_dict(),
+        "any_profile": any_profile,
+        "versions": versions(),
+    }
+    folder = ShardFolder(shards) if shards else None
+    if folder:
+        folder.open(facts, resume=resume)
+    began_s = time.perf_counter()
+    with ProcessCrew(ShardPlayer, workers) if crew is None else nullcontext(crew) as playing:
+        played = _play(jobs, playing, folder, on_episode)
+        results = Results(
+            policy=policy,
+            fingerprint=facts["fingerprint"],
+            protocol=facts["protocol"],
+            tasks=_counted(played),
+            seconds=time.perf_counter() - began_s,
+            workers=playing.workers,
+            versions=facts["versions"],
+        )
+        if videos:
+            _film(results, jobs, playing, videos)
+    return results
+
+
+def _deal(policy: str, protocol: Protocol, *, any_profile: bool) -> list[Shard]:
+    """Cuts a suite into shards, the same for any number of workers."""
+    tasks = suite_tasks(protocol.suite)
+    if protocol.instructions == "file" and (untold := set(tasks) - protocol.sentences.keys()):
+        raise ConfigError(f"There is no sentence for {', '.join(sorted(untold))}.")
+    size = max(SHARD_EPISODES, protocol.parallel)
+    return [
+        Shard(
             policy=policy,
             task=task,
             env_id=env_id,
             protocol=protocol,
-            video=str(videos / f"{task}.mp4") if videos else None,
+            first=first,
+            episodes=min(size, protocol.episodes - first),
             any_profile=any_profile,
         )
-        for task, env_id in suite_tasks(protocol.suite).items()
+        for task, env_id in tasks.items()
+        for first in range(0, protocol.episodes, size)
     ]
-    began_s = time.perf_counter()
-    done = play_in_processes(jobs, _play, workers, on_episode)
-    return Results(
-        policy=policy,
-        protocol=asdict(protocol),
-        tasks={result.task: result for result in done},
-        seconds=time.perf_counter() - began_s,
-        workers=workers,
-        versions=_versions(),
-    )
 
 
-def _play(job: Job, on_episode: EpisodeHeard) -> TaskResult:
-    protocol = job.protocol
-    policy = open_policy(job.policy)
-    envs = _make_envs(job, policy)
-    world: Any = envs[0].unwrapped
-    agent = make_agent(
-        job.policy, policy, envs[0], execute=protocol.execute, pad_to=protocol.parallel
-    )
-    seeds = range(protocol.seed, protocol.seed + protocol.episodes)
-    listeners: list[list[Listener]] = [[] for _ in seeds]
-    if job.video:
-        film = VideoListener(job.video, interface=world.interface, frame=world.render)
-        listeners[0].append(film)
-    began_s = time.perf_counter()
-    outcomes = rollouts(
-        envs,
-        agent,
-        seeds,
-        options=[_reset_options(job)] * len(seeds),
-        listeners=listeners,
-        on_outcome=lambda _, outcome: on_episode(job.task, outcome),
-        any_profile=job.any_profile,
-    )
-    for env in envs:
-        env.close()
-    return TaskResult.from_outcomes(
-        job.task,
-        outcomes,
-        horizon=world.horizon,
-        plans_ms=policy.plans_ms if policy else [],
-        seconds=time.perf_counter() - began_s,
-    )
+def _play(
+    jobs: Sequence[Shard], crew: Crew, folder: ShardFolder | None, on_episode: EpisodeHeard
+) -> list[Played]:
+    known = [folder.load(job.task, job.first) if folder else None for job in jobs]
+    for shard in known:
+        for outcome in shard.outcomes if shard else ():
+            on_episode(shard.task, outcome)  # pyright: ignore[reportOptionalMemberAccess]
+    missing = [place for place, shard in enumerate(known) if shard is None]
+    for index, shard in crew.play([jobs[place] for place in missing], on_episode):
+        known[missing[index]] = shard
+        if folder:
+            folder.save(shard)
+    return [shard for shard in known if shard is not None]
 
 
-def _make_envs(job: Job, policy: TimedPolicy | None) -> list[gym.Env]:
-    protocol = job.protocol
-    options = dict(policy.spec.env_options) if policy else {}
-    if protocol.instructions != "blank":
-        options["instructions"] = protocol.instructions
-    if protocol.horizon is not None:
-        options["horizon"] = protocol.horizon
-    if job.task in OPPOSITES:
-        options["terminate_on_success"] = False
-    # The expert looks at one env's simulator, so it plays alone.
-    count = 1 if job.policy == "expert" else min(protocol.parallel, protocol.episodes)
-    envs = [make_env(job.env_id, **options) for _ in range(count)]
-    if job.task in OPPOSITES:
-        return [MovedAsAsked(env, OPPOSITES[job.task]) for env in envs]
-    return envs
+def _counted(played: Sequence[Played]) -> dict[str, TaskResult]:
+    tasks: dict[str, list[Played]] = {}
+    for shard in played:
+        tasks.setdefault(shard.task, []).append(shard)
+    return {
+        task: TaskResult.from_outcomes(
+            task,
+            [outcome for shard in shards for outcome in shard.outcomes],
+            horizon=shards[0].horizon,
+            plans_ms=[ms for shard in shards for ms in shard.plans_ms],
+            jerks_m_s3=[jerk for shard in shards for jerk in shard.jerks_m_s3],
+            seconds=sum(shard.seconds for shard in shards),
+        )
+        for task, shards in tasks.items()
+    }
 
 
-def _reset_options(job: Job) -> dict[str, Any] | None:
-    options = OPPOSITES[job.task].reset_options if job.task in OPPOSITES else {}
-    if job.protocol.instructions == "blank":
-        options["instruction"] = ""
-    return options or None
+def _film(results: Results, jobs: Sequence[Shard], crew: Crew, videos: Path) -> None:
+    """Plays each task's first episode again, and its first failure, to film them."""
+    first = {job.task: job for job in jobs if job.first == 0}
+    wanted: dict[Path, tuple[Shard, int]] = {}
+    for task, result in results.tasks.items():
+        wanted[film_path(videos, task)] = first[task], 0
+        failures = [place for place, one in enumerate(result.outcomes) if not one.success]
+        if failures and failures[0]:
+            wanted[film_path(videos, task, failure=True)] = first[task], failures[0]
+    wanted = {path: one for path, one in wanted.items() if not path.exists()}
+    shots = [
+        Shard(**{**vars(job), "first": place, "episodes": 1, "film": True})
+        for job, place in wanted.values()
+    ]
+    for index, shot in crew.play(shots, lambda _task, _outcome: None):
+        path, (_, place) = list(wanted.items())[index]
+        if shot.outcomes[0] != results.tasks[shot.task].outcomes[place]:
+            _LOG.warning("%s ends otherwise when it is filmed; there is no film.", shot.task)
+            continue
+        with written_whole(path) as partial:
+            partial.write_bytes(shot.film)
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
+def film_path(videos: Path, task: str, *, failure: bool = False) -> Path:
+    """Where the film of a task's first episode is, or that of its first failure beyond it."""
+    return videos / f"{task}{'-failure' if failure else ''}.mp4"
+
+
+def policy_fingerprint(policy: str) -> str:
+    """See ``fingerprint``; empty for what has no weights here."""
+    if policy in SCRIPTED or "://" in policy:  # a server's weights are its own business
+        return ""
+    try:
+        return fingerprint(checkpoint_folder(policy))
+    except UnknownNameError as error:
+        raise UnknownNameError("policy", policy, [*SCRIPTED, *bundled()]) from error
+
+
+def versions() -> dict[str, str]:
+    """Python's version, and those of the packages that decide what happens."""
+    found = {"python": platform.python_version()}
     for name in ("tinyvla-gym", "gymnasium", "metaworld", "mujoco", "numpy", "torch"):
         with suppress(PackageNotFoundError):  # torch is optional
-            versions[name] = version(name)
-    return versions
+            found[name] = version(name)
+    return found

@@ -3,15 +3,16 @@
 import multiprocessing as mp
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from tinyvla_gym.errors import TinyVLAError
+from tinyvla_gym.errors import ConfigError, TinyVLAError
 from tinyvla_gym.events import Outcome
 
-R = TypeVar("R")
+EpisodeHeard = Callable[[str, Outcome], None]
+"""Told a task and an outcome, as every episode ends, in any order."""
 
 
 class Job(Protocol):
@@ -23,68 +24,99 @@ class Job(Protocol):
         ...
 
 
-def play_in_processes(
-    jobs: Sequence[Job],
-    play: Callable[[Any, Callable[[str, Outcome], None]], R],
-    workers: int,
-    on_episode: Callable[[str, Outcome], None],
-) -> list[R]:
-    """Plays every job in one of several fresh processes, each with one torch thread.
+class Player(Protocol):
+    """Plays jobs; each worker has its own, and it may keep what the next job needs."""
 
-    Args:
-        jobs: What to play.
-        play: Takes a job and a listener; a module's own function, so that it can be sent.
-        workers: Processes.
-        on_episode: Told, in this process, of every episode as it ends.
+    def __call__(self, job: Any, on_episode: EpisodeHeard) -> Any:
+        """Plays a job and returns its result, which must survive pickling."""
+        ...
 
-    Returns:
-        One result per job, in order.
 
-    Raises:
-        TinyVLAError: If a worker fails or dies; the others are stopped.
+class Crew(Protocol):
+    """Workers, wherever they are."""
+
+    workers: int
+    """How many jobs they play at a time."""
+
+    def play(self, jobs: Sequence[Job], on_episode: EpisodeHeard) -> Iterator[tuple[int, Any]]:
+        """Plays every job; yields its place and its result as soon as there is one.
+
+        Raises:
+            TinyVLAError: If a job fails or a worker dies.
+        """
+        ...
+
+
+class ProcessCrew:
+    """Workers on this machine: fresh processes, each with one torch thread.
+
+    A context manager; at its end every process is stopped.
     """
-    queue = iter(range(len(jobs)))
-    crew = [_Worker(play) for _ in range(min(workers, len(jobs)))]
-    results: dict[int, R] = {}
-    try:
-        busy = {worker.pipe: (worker, worker.begin(jobs, queue)) for worker in crew}
-        while len(results) < len(jobs):
+
+    def __init__(self, make_player: Callable[[], Player], workers: int) -> None:
+        """Starts nothing yet.
+
+        Args:
+            make_player: Called once in each worker; a module's own function or class.
+            workers: Processes.
+
+        Raises:
+            ConfigError: If there are none.
+        """
+        if workers < 1:
+            raise ConfigError(f"workers must be at least 1, got {workers}.")
+        self.workers = workers
+        self._make_player = make_player
+        self._crew: list[_Worker] = []
+
+    def __enter__(self) -> "ProcessCrew":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._crew:
+            worker.process.terminate()
+            worker.process.join()
+        self._crew = []
+
+    def play(self, jobs: Sequence[Job], on_episode: EpisodeHeard) -> Iterator[tuple[int, Any]]:
+        """Plays every job; see ``Crew``."""
+        while len(self._crew) < min(self.workers, len(jobs)):
+            self._crew.append(_Worker(self._make_player))
+        queue = iter(range(len(jobs)))
+        busy: dict[Any, tuple[_Worker, int]] = {}
+        for worker in self._crew:
+            worker.begin(jobs, queue, busy)
+        while busy:
             for pipe in wait(list(busy)):
-                worker, index = busy[pipe]  # pyright: ignore[reportArgumentType]
+                worker, index = busy[pipe]
                 kind, content = worker.hear()
                 if kind == "episode":
                     on_episode(jobs[index].task, content)
                 elif kind == "result":
-                    results[index] = content
-                    busy[worker.pipe] = worker, worker.begin(jobs, queue)
-                    if busy[worker.pipe][1] < 0:
-                        del busy[worker.pipe]
+                    worker.begin(jobs, queue, busy)
+                    yield index, content
                 else:
                     raise TinyVLAError(f"{jobs[index].task}: {content}")
-    finally:
-        for worker in crew:
-            worker.process.terminate()
-            worker.process.join()
-    return [results[index] for index in range(len(jobs))]
 
 
 class _Worker:
     """The parent's end of one process."""
 
-    def __init__(self, play: Callable[..., Any]) -> None:
+    def __init__(self, make_player: Callable[[], Player]) -> None:
         context = mp.get_context("spawn")  # a fork would inherit OpenGL's and torch's threads
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(play, theirs), daemon=True)
+        self.process = context.Process(target=_work, args=(make_player, theirs), daemon=True)
         self.process.start()
         theirs.close()
 
-    def begin(self, jobs: Sequence[Job], queue: Any) -> int:
-        """Sends the next job and returns its place; -1 if there is none left."""
-        index = next(queue, -1)
-        if index >= 0:
+    def begin(self, jobs: Sequence[Job], queue: Iterator[int], busy: dict[Any, Any]) -> None:
+        """Sends the next job and notes its place, or notes that there is none left."""
+        busy.pop(self.pipe, None)
+        index = next(queue, None)
+        if index is not None:
+            busy[self.pipe] = self, index
             with suppress(ConnectionError):  # it died; ``hear`` will say so
                 self.pipe.send(jobs[index])
-        return index
 
     def hear(self) -> tuple[str, Any]:
         """The worker's next message, or its death."""
@@ -99,10 +131,11 @@ class _Worker:
             return "died", f"the worker ended with exit code {code}; {remedy}"
 
 
-def _work(play: Callable[..., Any], pipe: Connection) -> None:
+def _work(make_player: Callable[[], Player], pipe: Connection) -> None:
     """A worker process: jobs until the parent is gone, reported episode by episode."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    play = make_player()
     with suppress(EOFError, ConnectionError):
         while True:
             job = pipe.recv()
@@ -110,6 +143,9 @@ def _work(play: Callable[..., Any], pipe: Connection) -> None:
                 result = play(job, lambda _, outcome: pipe.send(("episode", outcome)))
                 pipe.send(("result", result))
             except Exception as error:  # told to the parent, who raises it
-                known = isinstance(error, TinyVLAError)
-                told = str(error) if known else f"{type(error).__name__}: {error}"
-                pipe.send(("failed", told))
+                pipe.send(("failed", told(error)))
+
+
+def told(error: Exception) -> str:
+    """What a worker's failure says to people: our own sentences, or kind and text."""
+    return str(error) if isinstance(error, TinyVLAError) else f"{type(error).__name__}: {error}"

@@ -1,87 +1,195 @@
-"""A page with the numbers and the films of an evaluation."""
+"""A page with the numbers and the films of an evaluation, in one file."""
 
-import os
+import json
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
-from urllib.parse import quote
 
 from tinyvla_gym.data.atomic import written_whole
-from tinyvla_gym.evaluation.results import Results, TaskResult
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
-       color: #1b1d21; background: #fafaf8 }
-h1 { font-size: 1.6rem; margin: 0 } p { margin: .3rem 0 } p.facts { color: #666 }
-table { border-collapse: collapse; width: 100%; margin: 1.5rem 0 }
-th, td { text-align: left; padding: .35rem .8rem; border-bottom: 1px solid #e2e0da }
-th { font-weight: 600; white-space: nowrap }
-td:first-child, td.number { white-space: nowrap }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
-.bar { position: relative; height: .6rem; width: 12rem; background: #e9e7e1; border-radius: .3rem }
-.bar i { position: absolute; inset: 0 auto 0 0; background: #2ecc71; border-radius: .3rem }
-.bar b { position: absolute; top: -.15rem; height: .9rem; background: rgba(27,29,33,.12);
-         box-sizing: border-box; border: solid #1b1d21; border-width: 0 2px }
-.films { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: 1rem }
-figure { margin: 0; background: #fff; border: 1px solid #e2e0da; border-radius: .5rem;
-         overflow: hidden }
-video { width: 100%; display: block; background: #18191e } figcaption { padding: .5rem .8rem }
-"""
-_HEADINGS = ("solved", "", "95 % interval", "steps", "ms per plan")
+from tinyvla_gym.evaluation.page import bar, film, heading, page, plot
+from tinyvla_gym.evaluation.published import PUBLISHED, Published
+from tinyvla_gym.evaluation.results import Results
+from tinyvla_gym.evaluation.statistics import Interval
+from tinyvla_gym.evaluation.suites import TIERS
+from tinyvla_gym.evaluation.sweeps import AXES, Point
+from tinyvla_gym.evaluation.task_result import TaskResult
 
 
 def write_report(results: Results, path: Path, *, title: str, videos: Path | None = None) -> None:
-    """Writes a page that needs nothing but the films beside it.
+    """Writes a page that needs nothing beside it.
 
     Args:
         results: What to show.
         path: The page.
         title: Its heading.
-        videos: Folder with one ``<task>.mp4`` per task; films that do not exist are left out.
+        videos: Folder of films, see ``film_path``; those that do not exist are left out.
 
     Raises:
         OutputError: If the place cannot be written to.
     """
-    *found, conditions = results.summary()
-    headings = "".join(f"<th class='number'>{heading}</th>" for heading in _HEADINGS)
-    page = [
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        "<meta name='viewport' content='width=device-width'>",
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
-        *(f"<p>{escape(line)}</p>" for line in found),
-        f"<p class='facts'>{escape(conditions)}. Bars carry Wilson 95 % intervals.</p>",
-        f"<table><tr><th>task</th><th>sentence</th>{headings}</tr>",
-        *(_row(result) for result in results.tasks.values()),
-        "</table><div class='films'>",
-        *(_film(result, path, videos) for result in results.tasks.values()),
-        "</div></body></html>",
+    body = [
+        *_headline(results),
+        *_tiers(results),
+        *_tasks(results),
+        *_films(results, videos),
+        *_conditions(results),
     ]
     with written_whole(path) as partial:
-        partial.write_text("\n".join(page) + "\n", encoding="utf-8")
+        partial.write_text(page(title, body), encoding="utf-8")
 
 
-def _row(result: TaskResult) -> str:
+def write_sweep(points: Sequence[Point], path: Path, *, sweep: str, title: str) -> None:
+    """Writes a page about a sweep, with its curve; see ``write_report``.
+
+    Args:
+        points: At least one.
+        path: The page.
+        sweep: Its name.
+        title: The page's heading.
+    """
+    rates = [point.results.task_average for point in points]
+    intervals = [point.results.intervals95["task_average"] for point in points]
+    rows = [
+        f"<tr><td>{escape(point.label)}</td><td class='number'>{_percent(rate, interval)}</td>"
+        f"<td class='number'>{point.results.successes} of {point.results.episodes}</td></tr>"
+        for point, rate, interval in zip(points, rates, intervals, strict=True)
+    ]
+    body = [
+        f"<p>Task average [%] over {escape(AXES[sweep])}, with 95 % bootstrap intervals; the same "
+        "seeds at every point.</p>",
+        plot([point.label for point in points], rates, intervals),
+        f"<table><thead><tr><th>{escape(AXES[sweep])}</th><th class='number'>task average</th>"
+        f"<th class='number'>solved</th></tr></thead><tbody>{''.join(rows)}</tbody></table>",
+        *_conditions(points[0].results),
+    ]
+    with written_whole(path) as partial:
+        partial.write_text(page(title, body), encoding="utf-8")
+
+
+def _percent(rate: float, interval: Interval) -> str:
+    low, high = (100 * bound for bound in interval)
+    return f"{100 * rate:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _stacked(rate: float, interval: Interval) -> str:
+    low, high = (100 * bound for bound in interval)
+    return f"{100 * rate:.1f} %<small>{low:.1f} to {high:.1f}</small>"
+
+
+def _headline(results: Results) -> Iterator[str]:
+    name, rate = "task_average", results.task_average
+    if results.tier_average is not None and results.conditions.average == "tier":
+        name, rate = "tier_average", results.tier_average
+    low, high = (100 * bound for bound in results.intervals95[name])
+    yield (
+        f"<p class='headline'>{100 * rate:.1f} % <small>{name.replace('_', ' ')}, 95 % interval "
+        f"{low:.1f} to {high:.1f}</small></p>"
+    )
+    *found, conditions = results.summary()
+    yield from (f"<p>{escape(line)}</p>" for line in found)
+    yield f"<p class='facts'>{escape(conditions)}.</p>"
+
+
+def _tiers(results: Results) -> Iterator[str]:
+    if not results.tiers:
+        return
+    yield "<h2>Tiers, beside what others have published</h2>"
+    yield (
+        "<p class='facts'>Nobody else's row was run by us. Rows under different protocols do not "
+        "compare: look at the column. &dagger; second-hand.</p>"
+    )
+    names = "".join(f"<th>{tier.replace('_', ' ')}</th>" for tier in TIERS)
+    yield (
+        f"<div class='wide'><table><thead><tr><th>model</th>{names}<th class='number'>tier "
+        "average</th><th>protocol, episodes per task</th></tr></thead><tbody>"
+    )
+    cells = "".join(
+        f"<td>{_stacked(results.tiers[tier], results.intervals95[tier])}"
+        f"{bar(results.tiers[tier], results.intervals95[tier])}</td>"
+        if tier in results.tiers
+        else "<td></td>"
+        for tier in TIERS
+    )
+    average = "" if results.tier_average is None else f"{100 * results.tier_average:.1f}"
+    conditions = results.conditions
+    told = f"{conditions.title}, {results.track}"
+    yield (
+        f"<tr class='ours'><td>{escape(results.policy)}<small>this page</small></td>{cells}"
+        f"<td class='number'>{average}</td>"
+        f"<td>{escape(told)}<small>{conditions.episodes}</small></td></tr>"
+    )
+    yield from (_published(row) for row in PUBLISHED)
+    yield "</tbody></table></div>"
+
+
+def _published(row: Published) -> str:
+    cells = "".join(f"<td>{rate:.1f} %{bar(rate / 100)}</td>" for rate in row.tiers)
+    mark = " &dagger;" if row.second_hand else ""
+    return (
+        f"<tr><td>{escape(row.model)}{mark}<small>{escape(row.source)}</small></td>{cells}"
+        f"<td class='number'>{row.average:.1f}</td><td>{escape(row.protocol)}"
+        f"<small>{escape(row.episodes)}</small></td></tr>"
+    )
+
+
+def _tasks(results: Results) -> Iterator[str]:
+    yield "<h2>Tasks</h2><div class='wide'><table class='sorts'><thead><tr>"
+    yield heading("task") + heading("sentence", kind="sentence") + heading("solved", kind="number")
+    yield heading("rate") + heading("95 % interval", kind="number")
+    yield heading("steps to success", kind="number minor")
+    yield heading("jerk [m/s³]", kind="number minor") + heading("ms per plan", kind="number minor")
+    yield "</tr></thead><tbody>"
+    yield from (_task(result) for result in results.tasks.values())
+    yield "</tbody></table></div>"
+
+
+def _task(result: TaskResult) -> str:
     low, high = (100 * bound for bound in result.wilson95)
-    plan = "" if result.plan_ms is None else f"{result.plan_ms:.1f}"
+    measured = (result.steps_to_success, result.jerk_m_s3, result.plan_ms)
+    texts = ("" if value is None else f"{value:.1f}" for value in measured)
     return (
-        f"<tr><td>{escape(result.task)}</td><td>{escape(result.sentence)}</td>"
-        f"<td class='number'>{result.successes} of {result.episodes}</td>"
-        f"<td><div class='bar'><i style='width:{100 * result.rate:.1f}%'></i>"
-        f"<b style='left:{low:.1f}%;width:{high - low:.1f}%'></b></div></td>"
-        f"<td class='number'>{low:.0f} to {high:.0f} %</td>"
-        f"<td class='number'>{result.mean_steps:.0f}</td><td class='number'>{plan}</td></tr>"
+        f"<tr><td>{escape(result.task)}</td><td class='sentence'>{escape(result.sentence)}</td>"
+        f"<td class='number' data-value='{result.successes}'>{result.successes} of "
+        f"{result.episodes}</td><td data-value='{result.rate}'>"
+        f"{bar(result.rate, result.wilson95)}</td>"
+        f"<td class='number' data-value='{low}'>{low:.0f} to {high:.0f} %</td>"
+        + "".join(f"<td class='number minor'>{text}</td>" for text in texts)
+        + "</tr>"
     )
 
 
-def _film(result: TaskResult, page: Path, videos: Path | None) -> str:
-    film = videos / f"{result.task}.mp4" if videos else None
-    if film is None or not film.exists():
-        return ""
-    source = quote(Path(os.path.relpath(film, page.parent)).as_posix())
-    first = result.outcomes[0]
-    ended = f"solved at step {first.success_step}" if first.success else "not solved"
-    return (
-        f"<figure><video src='{source}' autoplay loop muted playsinline controls></video>"
-        f"<figcaption><strong>{escape(result.task)}</strong>, seed {first.seed}: {ended}"
-        "</figcaption></figure>"
-    )
+def _films(results: Results, videos: Path | None) -> Iterator[str]:
+    """Failures first, the tasks that fail most before the others."""
+    found: list[tuple[bool, float, str]] = []
+    for task, result in results.tasks.items():
+        failures = [one for one in result.outcomes if not one.success]
+        for suffix, outcome in (("", result.outcomes[0]), ("-failure", (failures or [None])[0])):
+            path = videos / f"{task}{suffix}.mp4" if videos else None
+            if path is None or outcome is None or not path.exists():
+                continue
+            ended = f"solved at step {outcome.success_step}" if outcome.success else "not solved"
+            caption = (
+                f"<strong>{escape(task)}</strong>, seed {outcome.seed}: {ended}<br>"
+                f"{escape(outcome.instruction)}"
+            )
+            shown = film(path, caption, failed=not outcome.success)
+            found.append((outcome.success, result.rate, shown))
+    if found:
+        yield "<h2>Films, failures first</h2><div class='films'>"
+        yield from (shown for _, _, shown in sorted(found, key=lambda one: one[:2]))
+        yield "</div>"
+
+
+def _conditions(results: Results) -> Iterator[str]:
+    yield f"<h2>Play it again</h2><pre>{escape(results.command)} --out FOLDER</pre>"
+    yield "<h2>Conditions</h2><dl>"
+    facts = {
+        **results.conditions.to_dict(),
+        "fingerprint of the policy": results.fingerprint or "none",
+        "workers": results.workers,
+        **results.versions,
+    }
+    for name, value in facts.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(text)}</dd>"
+    yield "</dl>"

@@ -1,85 +1,22 @@
 """What an evaluation found, and how it is written down."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 from tinyvla_gym.data.atomic import save_json
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.evaluation.agents import SCRIPTED
-from tinyvla_gym.evaluation.statistics import wilson_interval
+from tinyvla_gym.evaluation.protocols import Protocol
+from tinyvla_gym.evaluation.statistics import Interval, average_interval, wilson_interval
 from tinyvla_gym.evaluation.suites import TIERS
-from tinyvla_gym.events import Outcome
+from tinyvla_gym.evaluation.task_result import TaskResult
 
-FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskResult:
-    """One task's episodes.
-
-    Attributes:
-        task: Its name.
-        episodes: How many were played.
-        successes: How many succeeded.
-        wilson95: 95 % interval of the success rate.
-        horizon: Control ticks after which an episode was truncated.
-        mean_steps: Mean control ticks of an episode.
-        sentence: What the first episode was told.
-        plan_ms: Median milliseconds per plan in a full batch; None without a planning policy.
-        seconds: Wall-clock time.
-        outcomes: Every episode, in the order of the seeds.
-    """
-
-    task: str
-    episodes: int
-    successes: int
-    wilson95: tuple[float, float]
-    horizon: int
-    mean_steps: float
-    sentence: str
-    plan_ms: float | None
-    seconds: float
-    outcomes: tuple[Outcome, ...]
-
-    @classmethod
-    def from_outcomes(
-        cls,
-        task: str,
-        outcomes: Sequence[Outcome],
-        *,
-        horizon: int,
-        plans_ms: Sequence[float],
-        seconds: float,
-    ) -> "TaskResult":
-        """Counts.
-
-        Args:
-            task: Its name.
-            outcomes: At least one.
-            horizon: Control ticks after which an episode was truncated.
-            plans_ms: Milliseconds of each plan; may be empty.
-            seconds: Wall-clock time.
-        """
-        successes = sum(outcome.success for outcome in outcomes)
-        return cls(
-            task=task,
-            episodes=len(outcomes),
-            successes=successes,
-            wilson95=wilson_interval(successes, len(outcomes)),
-            horizon=horizon,
-            mean_steps=mean(outcome.steps for outcome in outcomes),
-            sentence=outcomes[0].instruction,
-            plan_ms=median(plans_ms) if plans_ms else None,
-            seconds=seconds,
-            outcomes=tuple(outcomes),
-        )
-
-    @property
-    def rate(self) -> float:
-        """Share of episodes that succeeded."""
-        return self.successes / self.episodes
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +25,13 @@ class Results:
 
     Attributes:
         policy: What was evaluated.
-        protocol: What else the numbers depend on.
+        protocol: What else the numbers depend on; see ``Protocol``.
         tasks: Results by task.
         seconds: Wall-clock time.
-        workers: Processes that played.
+        workers: How many played at a time.
         versions: Of Python and the packages that decide what happens.
+        fingerprint: Of the policy's weights, statistics and settings; empty if it has none.
+        trainings: How many trainings of the same policy, with different seeds, are pooled.
     """
 
     policy: str
@@ -101,13 +40,18 @@ class Results:
     seconds: float
     workers: int
     versions: Mapping[str, str]
+    fingerprint: str = ""
+    trainings: int = 1
+
+    @cached_property
+    def conditions(self) -> Protocol:
+        """The protocol that was played."""
+        return Protocol.from_dict(self.protocol)
 
     @property
     def command(self) -> str:
         """The command line that plays it again; add ``--out``."""
-        given = {name: value for name, value in self.protocol.items() if value is not None}
-        flags = " ".join(f"--{name} {value}" for name, value in given.items())
-        return f"tinyvla-gym evaluate --policy {self.policy} {flags}"
+        return f"tinyvla-gym evaluate --policy {self.policy} {self.conditions.flags}"
 
     @property
     def episodes(self) -> int:
@@ -143,35 +87,71 @@ class Results:
         """Mean of the four tiers, what papers print; None unless all are there."""
         return mean(self.tiers.values()) if len(self.tiers) == len(TIERS) else None
 
+    @cached_property
+    def intervals95(self) -> dict[str, Interval]:
+        """95 % intervals of ``task_average``, each tier and ``tier_average``, as far as known."""
+        weights = {"task_average": dict.fromkeys(self.tasks, 1 / len(self.tasks))}
+        weights |= {tier: dict.fromkeys(TIERS[tier], 1 / len(TIERS[tier])) for tier in self.tiers}
+        if self.tier_average is not None:
+            weights["tier_average"] = {
+                task: 1 / len(tasks) / len(TIERS) for tasks in TIERS.values() for task in tasks
+            }
+        counts = {task: (one.successes, one.episodes) for task, one in self.tasks.items()}
+        return {
+            name: average_interval([counts[task] for task in of], list(of.values()))
+            for name, of in weights.items()
+        }
+
     def summary(self) -> list[str]:
         """Says in a few lines what came out, and everything that it depends on."""
-        low, high = (100 * bound for bound in wilson_interval(self.successes, self.episodes))
         lines = [
-            f"{self.successes} of {self.episodes} episodes solved; "
-            f"task average {100 * self.task_average:.1f} %; "
-            f"pooled 95 % interval {low:.1f} to {high:.1f} %"
+            f"task average {self._said('task_average', self.task_average)}; "
+            f"{self.successes} of {self.episodes} episodes solved"
         ]
         if self.tier_average is not None:
-            tiers = ", ".join(f"{tier} {100 * rate:.1f}" for tier, rate in self.tiers.items())
-            lines.append(f"tier average {100 * self.tier_average:.1f} % ({tiers})")
-        protocol = self.protocol
+            tiers = ", ".join(
+                f"{tier} {self._said(tier, rate)}" for tier, rate in self.tiers.items()
+            )
+            tier_line = f"tier average {self._said('tier_average', self.tier_average)}: {tiers}"
+            lines.insert(0 if self.conditions.average == "tier" else 1, tier_line)
+        protocol = self.conditions
         facts = [
             f"policy {self.policy}",
-            f"suite {protocol['suite']}",
-            f"{protocol['episodes']} episodes per task",
-            f"seeds from {protocol['seed']}",
+            f"protocol {protocol.title} ({protocol.hash})",
+            f"{self.track} track",
+            f"suite {protocol.suite}",
+            f"{protocol.episodes} episodes per task",
+            f"seeds from {protocol.seed}",
             f"at most {self.horizon} control steps",
-            f"{protocol['instructions']} sentences",
-            *([] if self.policy in SCRIPTED else ["one training seed"]),
+            f"{protocol.instructions} sentences",
+            *([] if self.policy in SCRIPTED else [self.trained]),
             f"{self.seconds:.0f} s",
         ]
         return [*lines, ", ".join(facts)]
 
+    @property
+    def track(self) -> str:
+        """What the policy is shown; the expert looks at the simulator itself."""
+        return "privileged" if self.policy == "expert" else self.conditions.track
+
+    @property
+    def trained(self) -> str:
+        """How many training seeds the numbers stand on."""
+        if self.trainings >= 3:
+            return f"{self.trainings} training seeds"
+        return "one training seed" if self.trainings == 1 else "only two training seeds"
+
+    def _said(self, name: str, rate: float) -> str:
+        low, high = (100 * bound for bound in self.intervals95[name])
+        return f"{100 * rate:.1f} % ({low:.1f} to {high:.1f})"
+
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain lists, numbers and strings, for JSON."""
+        """Returns plain facts, for JSON. Only ``timing`` differs from one run to the next."""
         return {
             "format_version": FORMAT_VERSION,
             "policy": self.policy,
+            "fingerprint": self.fingerprint,
+            "trainings": self.trainings,
             "command": self.command,
             "protocol": dict(self.protocol),
             "episodes": self.episodes,
@@ -180,10 +160,17 @@ class Results:
             "task_average": self.task_average,
             "tiers": self.tiers,
             "tier_average": self.tier_average,
-            "seconds": round(self.seconds, 1),
-            "workers": self.workers,
+            "intervals95": self.intervals95,
             "versions": dict(self.versions),
-            "tasks": {name: asdict(result) for name, result in self.tasks.items()},
+            "tasks": {name: result.to_dict() for name, result in self.tasks.items()},
+            "timing": {
+                "seconds": round(self.seconds, 1),
+                "workers": self.workers,
+                "tasks": {
+                    name: {"plan_ms": one.plan_ms, "seconds": one.seconds}
+                    for name, one in self.tasks.items()
+                },
+            },
         }
 
     def save(self, path: Path) -> None:
@@ -193,3 +180,37 @@ class Results:
             OutputError: If the place cannot be written to.
         """
         save_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: Path) -> "Results":
+        """Reads ``results.json``, or the folder that holds it; also those of format 1.
+
+        Raises:
+            ConfigError: If it is not there, damaged, or of a later format.
+        """
+        path = path / "results.json" if path.is_dir() else path
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            version = facts["format_version"]
+            if version not in range(1, FORMAT_VERSION + 1):
+                raise ConfigError(f"{path} has format {version}; this release reads 1 and 2.")
+            timing = facts.get("timing", facts)  # in format 1 the clock speaks everywhere
+            return cls(
+                policy=facts["policy"],
+                fingerprint=facts.get("fingerprint", ""),
+                trainings=facts.get("trainings", 1),
+                protocol=facts["protocol"],
+                tasks={
+                    name: TaskResult.from_dict(task, timing["tasks"][name])
+                    for name, task in facts["tasks"].items()
+                },
+                seconds=timing["seconds"],
+                workers=timing["workers"],
+                versions=facts["versions"],
+            )
+        except OSError as problem:
+            raise ConfigError(f"There are no results at {path}: {problem.strerror}.") from problem
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+            if isinstance(problem, ConfigError):
+                raise
+            raise ConfigError(f"{path} holds no results of ours: {problem!r}.") from problem

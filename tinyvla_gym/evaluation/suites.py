@@ -14,6 +14,8 @@ DEMO = (
     *("button-press-topdown", "window-open", "window-close"),
 )
 
+ML45_TEST = ("bin-picking", "box-close", "door-lock", "door-unlock", "hand-insert")
+
 # Difficulty tiers of Seo et al., arXiv 2206.14244, which the field averages over.
 TIERS = {
     "medium": (
@@ -31,7 +33,7 @@ def suite_tasks(suite: str) -> dict[str, str]:
     """Returns a suite's tasks and their Gymnasium ids, in order.
 
     Args:
-        suite: ``mt10``, ``mt50``, ``demo``, a tier (``easy``, ``medium``, ``hard``,
+        suite: ``mt10``, ``mt50``, ``ml45-test``, ``demo``, a tier (``easy``, ``medium``, ``hard``,
             ``very_hard``), ``mt1:<task>``, ``opposites``, or ``reach``, the toy.
 
     Raises:
@@ -41,7 +43,7 @@ def suite_tasks(suite: str) -> dict[str, str]:
         return {"toy-reach": "TinyVLA/Reach-v0"}
     if suite == "opposites":
         return {name: metaworld_id(opposite.scene) for name, opposite in OPPOSITES.items()}
-    sets = {"mt10": MT10, "mt50": METAWORLD_TASKS, "demo": DEMO, **TIERS}
+    sets = {"mt10": MT10, "mt50": METAWORLD_TASKS, "ml45-test": ML45_TEST, "demo": DEMO, **TIERS}
     tasks = sets.get(suite, ())
     if suite.startswith("mt1:"):
         tasks = (suite.removeprefix("mt1:"),)

@@ -3,19 +3,20 @@
 Nothing is guessed from a folder's name, nothing is unpickled, and a folder is complete or absent.
 """
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tinyvla_gym.errors import CheckpointError, MissingExtraError, OutputError
 
 FORMAT_VERSION = 1
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, GRAPH = "config.json", "model.safetensors", "model.onnx"
 VOCABULARY, CARD = "tokenizer.json", "README.md"
-OURS = {CONFIG, WEIGHTS, VOCABULARY, CARD}
+OURS = {CONFIG, WEIGHTS, GRAPH, VOCABULARY, CARD}
 """All that a checkpoint's folder may hold."""
 
 
@@ -38,6 +39,20 @@ def read_config(folder: Path) -> dict[str, Any]:
             folder, f"format version {version} is not one of 1 to {FORMAT_VERSION}; update us."
         )
     return config
+
+
+def fingerprint(folder: Path) -> str:
+    """Twelve hexadecimal digits that change with every weight, statistic and setting.
+
+    Raises:
+        CheckpointError: If the folder is no checkpoint; see ``read_config``.
+    """
+    read_config(folder)
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix != ".md":  # a card changes nothing
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def read_folder(folder: Path, *, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -90,6 +105,29 @@ def write_folder(
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    def fill(fresh: Path) -> None:
+        for name, words in (texts or {}).items():
+            (fresh / name).write_text(words, encoding="utf-8")
+        try:
+            save_file(dict(weights), fresh / WEIGHTS)
+        except SafetensorError as error:  # a full disk
+            raise OutputError(folder, str(error)) from error
+        (fresh / WEIGHTS).chmod(0o644)  # safetensors keeps it from others
+
+    place_folder(folder, config, fill)
+
+
+def place_folder(folder: Path, config: Mapping[str, Any], fill: Callable[[Path], None]) -> None:
+    """Makes a checkpoint beside its place and moves it there when it is whole.
+
+    Args:
+        folder: Where to; an older checkpoint there is replaced.
+        config: For ``config.json``; the format version is added.
+        fill: Writes the other files into the folder that it is given.
+
+    Raises:
+        OutputError: If the place cannot be written, or holds something else.
+    """
     folder = folder.resolve()
     fresh = folder.with_name(f".{folder.name}.new-{os.getpid()}")
     try:
@@ -98,14 +136,11 @@ def write_folder(
         fresh.mkdir(parents=True)
         text = json.dumps({"format_version": FORMAT_VERSION, **config}, indent=2)
         (fresh / CONFIG).write_text(text + "\n")
-        for name, words in (texts or {}).items():
-            (fresh / name).write_text(words, encoding="utf-8")
-        save_file(dict(weights), fresh / WEIGHTS)
-        (fresh / WEIGHTS).chmod(0o644)  # safetensors keeps it from others
+        fill(fresh)
         _move(fresh, folder)
     except OutputError:
         raise
-    except (OSError, SafetensorError) as error:  # a full disk is the latter
+    except OSError as error:
         raise OutputError(folder, str(error)) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinyvla_gym.errors import CheckpointError, MissingExtraError, OutputError
 
-WANTED = ["*.json", "*.safetensors", "*.md"]
+WANTED = ["*.json", "*.safetensors", "*.onnx", "*.md"]
 
 
 def find_folder(where: str | Path) -> Path:

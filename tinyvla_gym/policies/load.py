@@ -10,7 +10,10 @@ from tinyvla_gym.policies.policy import Policy
 
 BUNDLED = Path(__file__).parent / "bundled"
 
-KINDS = {"tinyvla": "tinyvla_gym.policies.tinyvla.policy:TinyVLAPolicy"}
+KINDS = {
+    "tinyvla": "tinyvla_gym.policies.tinyvla.policy:TinyVLAPolicy",
+    "tinyvla-onnx": "tinyvla_gym.policies.onnx.policy:OnnxPolicy",
+}
 """A checkpoint's ``kind`` -> the class that reads it, as ``module:Class``."""
 
 
@@ -26,7 +29,7 @@ def load_policy(where: str | Path) -> Policy:
         CheckpointError: If the checkpoint is missing, cut short, or of another version.
         MissingExtraError: If the policy needs torch and it is not installed.
     """
-    folder = _folder(str(where))
+    folder = checkpoint_folder(str(where))
     kind = read_config(folder).get("kind")
     if kind == "backbone":
         raise CheckpointError(
@@ -47,7 +50,8 @@ def bundled() -> list[str]:
     return sorted(folder.name for folder in BUNDLED.glob("*") if folder.is_dir())
 
 
-def _folder(where: str) -> Path:
+def checkpoint_folder(where: str) -> Path:
+    """Finds, or fetches from the hub, the folder that ``load_policy`` reads; see there."""
     if "/" not in where and not Path(where).is_dir():
         if where not in bundled():
             raise UnknownNameError("bundled policy", where, bundled())

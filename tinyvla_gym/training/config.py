@@ -124,6 +124,15 @@ def _published(size: str) -> TrainConfig:
 
 PRESETS = {
     "nano": TrainConfig(steps=14_000),
+    "diffusion-policy": TrainConfig(  # the baseline without a vision-language model
+        model=TinyVLAConfig(
+            backbone="film_resnet",
+            backbone_options={"channels": (32, 64, 128, 256)},  # half of ResNet-18's
+            fusion_layers=1,
+        ),
+        steps=14_000,
+        learning_rate=5e-4,
+    ),
     "tiny": TrainConfig(  # seconds on Reach, for tests and lessons
         model=TinyVLAConfig(
             backbone_options={"width": 64, "channels": (8, 16, 16), "points": 8, "text_width": 32},

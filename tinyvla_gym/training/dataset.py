@@ -99,7 +99,7 @@ def _spec(name: str, dataset: Dataset, config: TrainConfig) -> PolicySpec:
             "profile": dataset.profile,
             "action_mode": interface.action_mode,
         },
-        noise_shape=(model.horizon, len(interface.action)),
+        noise_shape=model.noise_shape(interface),
     )
 
 

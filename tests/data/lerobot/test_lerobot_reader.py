@@ -2,6 +2,7 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -170,3 +171,42 @@ def test_other_versions_are_refused(dataset_folder, name, key, value, words):
 
     with pytest.raises(DatasetError, match=words):
         Dataset(dataset_folder)
+
+
+def test_any_tick_can_be_read_by_itself(film_folder):
+    dataset = Dataset(film_folder)
+    episodes = [dataset.episode(index) for index in range(2)]
+
+    for index, step in ((1, 3), (0, 4), (1, 0), (0, -1)):
+        tick, episode = dataset.tick(index, step), episodes[index]
+        assert tick.timestamp_s == (step % len(episode)) / 20
+        assert tick.observation.keys() == {"image_near", "image_wide", "state", "instruction"}
+        for camera, images in episode.images.items():
+            np.testing.assert_array_equal(tick.observation[f"image_{camera}"], images[step])
+        np.testing.assert_array_equal(tick.observation["state"], episode.state[step])
+        np.testing.assert_array_equal(tick.action, episode.action[step])
+        np.testing.assert_array_equal(tick.sent_action, episode.sent_action[step])
+        assert (tick.reward, tick.success) == (episode.reward[step], episode.success[step])
+    with pytest.raises(IndexError):
+        dataset.tick(0, 5)
+
+
+def test_every_episode_has_its_statistics(dataset_folder):
+    dataset = Dataset(dataset_folder)
+
+    found = dataset.episode_statistics("action")
+
+    assert [one.count for one in found] == [4, 6, 5]
+    np.testing.assert_allclose(found[1].max, dataset.episode(1).action.max(axis=0), rtol=1e-6)
+
+
+def test_a_frame_at_a_wrong_time_is_noticed(dataset_folder):
+    path = dataset_folder / DATA
+    table = pq.read_table(path)
+    late_s = table["timestamp"].to_numpy() + np.float32(0.02) * (np.arange(15) == 5)
+    place = table.schema.get_field_index("timestamp")
+    late = table.set_column(place, table.schema.field(place), pa.array(late_s, pa.float32()))
+    pq.write_table(late, path)
+
+    with pytest.raises(DatasetError, match="episode 1 has frames that are not 20 per second"):
+        Dataset(dataset_folder).episode(1)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tinyvla_gym.data.lerobot import schema
+from tinyvla_gym.data.lerobot import Coding, schema
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.interface import Interface
 
@@ -79,7 +79,7 @@ def test_features_say_type_shape_and_names(dataset_folder):
 
 
 def test_a_film_says_how_it_is_coded(film_interface):
-    feature = schema.features(film_interface)["observation.images.wide"]
+    feature = schema.features(film_interface, Coding())["observation.images.wide"]
 
     assert feature["dtype"] == "video"
     assert feature["shape"] == [168, 176, 3]
@@ -92,6 +92,8 @@ def test_a_film_says_how_it_is_coded(film_interface):
         "video.fps": 20,
         "video.channels": 3,
         "has_audio": False,
+        "video.g": 2,
+        "video.crf": 18,
     }
 
 
@@ -222,7 +224,7 @@ def test_a_rate_that_is_no_whole_number_is_refused(interface):
     facts = {**interface.to_dict(), "control_hz": 12.5}
 
     with pytest.raises(ConfigError, match=r"whole number .* 12\.5"):
-        schema.features(Interface.from_dict(facts))
+        schema.features(Interface.from_dict(facts), Coding())
 
 
 def test_a_film_of_odd_size_is_refused(film_interface):
@@ -230,4 +232,4 @@ def test_a_film_of_odd_size_is_refused(film_interface):
     facts["cameras"][1]["height"] = 169
 
     with pytest.raises(ConfigError, match="needs even sizes"):
-        schema.features(Interface.from_dict(facts))
+        schema.features(Interface.from_dict(facts), Coding())

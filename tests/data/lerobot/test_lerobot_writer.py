@@ -197,7 +197,7 @@ def test_an_interrupted_merge_is_done_again(start_writer, make_episode, monkeypa
     writer = start_writer()
     writer.add(make_episode(0))
     with monkeypatch.context() as patch:
-        patch.setattr(merge, "_task_table", lambda sentences: 1 / 0)
+        patch.setattr(merge, "write_meta", lambda *described: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             writer.finalize()
 

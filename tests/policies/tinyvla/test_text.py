@@ -6,14 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyvla_gym.interface import INSTRUCTION_CHARACTERS
-from tinyvla_gym.policies.tinyvla.text import (
-    BUCKETS,
-    PIECES,
-    WORDS,
-    SentenceEncoder,
-    pieces,
-    tokenize,
-)
+from tinyvla_gym.policies.tinyvla.text import SentenceEncoder, tokenize
+from tinyvla_gym.policies.words import BUCKETS, PIECES, WORDS, pieces
 
 torch.manual_seed(0)
 ENCODER = SentenceEncoder(16).eval()

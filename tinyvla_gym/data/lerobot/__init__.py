@@ -10,7 +10,8 @@ A recording is a folder of staged episodes, one shard each; ``finalize`` merges 
     videos/observation.images.<camera>/chunk-000/file-000.mp4      larger pictures
 """
 
-from tinyvla_gym.data.lerobot.reader import Dataset
+from tinyvla_gym.data.lerobot.coding import Coding
+from tinyvla_gym.data.lerobot.reader import Dataset, Tick
 from tinyvla_gym.data.lerobot.writer import DatasetWriter
 
-__all__ = ["Dataset", "DatasetWriter"]
+__all__ = ["Coding", "Dataset", "DatasetWriter", "Tick"]

@@ -25,9 +25,14 @@ def numbers(column: pa.ChunkedArray) -> NDArray:
     """Unpacks numbers or vectors, shape (T, D)."""
     rows = len(column)
     flat = column.combine_chunks()
-    if pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type):
+    while _is_list(flat.type):
         flat = flat.flatten()
     return flat.to_numpy(zero_copy_only=False).reshape(rows, -1)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list)
+    return any(test(kind) for test in tests)
 
 
 def pictures(column: pa.ChunkedArray) -> NDArray[np.uint8]:

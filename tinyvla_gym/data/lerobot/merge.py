@@ -1,28 +1,26 @@
-"""The merge: staged episodes become one LeRobot dataset."""
+"""The merge: episodes, staged or of other datasets, become one LeRobot dataset, or join one."""
 
-import json
 import shutil
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import accumulate
 from operator import add
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from tinyvla_gym.data.atomic import save_json, writing, written_whole
+from tinyvla_gym.data.atomic import writing, written_whole
 from tinyvla_gym.data.lerobot import schema
 from tinyvla_gym.data.lerobot.columns import numbers
 from tinyvla_gym.data.lerobot.damage import reading
 from tinyvla_gym.data.lerobot.facts import Facts
+from tinyvla_gym.data.lerobot.meta import episode_row, statistics_columns, write_meta
 from tinyvla_gym.data.lerobot.mp4 import join_mp4
-from tinyvla_gym.data.lerobot.staging import Shard
-from tinyvla_gym.data.statistics import Statistics, describe, describe_pixels
+from tinyvla_gym.data.lerobot.part import Part
+from tinyvla_gym.data.statistics import Statistics, combine, describe, describe_pixels
 from tinyvla_gym.interface import Camera
 
 Progress = Callable[[int, int], None]
@@ -31,203 +29,194 @@ Progress = Callable[[int, int], None]
 _MEGABYTE = 1024**2
 
 
-def merge(
-    folder: Path, facts: Facts, shards: Sequence[Shard], progress: Progress | None = None
-) -> None:
-    """Merges shards, in order; ``info.json`` comes last and makes the dataset final.
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """What a dataset holds already when episodes join it; by default nothing.
 
-    Nothing staged is removed before that, so a merge that was interrupted is simply done again.
+    Attributes:
+        episodes: Its episodes table; None if it has no episode.
+        sentences: Its sentences, in the order of their task index.
+        pictures: The statistics of each camera's pictures.
+        data: Its data files.
+        last_files: The number of the last data file (``data``) and of each column's last film;
+            -1 if there is none.
+    """
+
+    episodes: pa.Table | None = None
+    sentences: tuple[str, ...] = ()
+    pictures: dict[str, Statistics] = field(default_factory=dict)
+    data: tuple[Path, ...] = ()
+    last_files: dict[str, int] = field(default_factory=dict)
+
+
+def merge(
+    folder: Path, facts: Facts, parts: Sequence[Part], progress: Progress | None = None
+) -> None:
+    """Makes a dataset of parts, in order; ``info.json`` comes last and makes it final.
+
+    What is staged stays there, so a merge that was interrupted is simply done again.
 
     Raises:
         OutputError: If the folder cannot be written to, or the disk is full.
-        DatasetError: If a shard is damaged.
+        DatasetError: If a part is damaged.
     """
     for leftover in ("data", "videos", schema.EPISODES):
         shutil.rmtree(folder / leftover, ignore_errors=True)
-    merging = _Merge(folder, facts, shards)
-    merging.write_frames(progress or (lambda done, total: None))
-    for camera in facts.interface.cameras:
-        merging.describe_pictures(camera)
-        if not schema.is_lossless(camera):
-            merging.write_films(camera)
-    merging.write_meta()
-    with writing(folder):
-        shutil.rmtree(folder / schema.STAGING)
+    merging = _Merge(folder, facts, parts, Begun())
+    merging.write(folder / "meta", progress)
+
+
+def join(
+    folder: Path,
+    facts: Facts,
+    begun: Begun,
+    parts: Sequence[Part],
+    progress: Progress | None = None,
+) -> None:
+    """Adds parts to a dataset: further files, and a folder ``meta.next`` that knows of them.
+
+    The dataset is as it was until somebody puts ``meta.next`` in the place of ``meta``.
+
+    Raises:
+        OutputError: If the folder cannot be written to, or the disk is full.
+        DatasetError: If a part is damaged.
+    """
+    meta = folder / schema.NEXT_META
+    with writing(meta):
+        shutil.rmtree(meta, ignore_errors=True)
+    facts.save(meta)
+    _Merge(folder, facts, parts, begun).write(meta, progress)
 
 
 class _Merge:
     """A merge under way: the rows of the episodes table fill up column by column."""
 
-    def __init__(self, folder: Path, facts: Facts, shards: Sequence[Shard]) -> None:
+    def __init__(self, folder: Path, facts: Facts, parts: Sequence[Part], begun: Begun) -> None:
         self.folder = folder
         self.facts = facts
-        self.shards = shards
+        self.parts = parts
+        self.begun = begun
         self.fps = schema.frames_per_second(facts.interface)
-        self.sentences = list(dict.fromkeys(shard.note.instruction for shard in shards))
-        ends = accumulate(shard.note.length for shard in shards)
+        notes = [part.note for part in parts]
+        told = [note.instruction for note in notes]
+        known = dict.fromkeys((*begun.sentences, *told))
+        self.sentences = {sentence: place for place, sentence in enumerate(known)}
+        before = len(begun.episodes) if begun.episodes else 0
+        frames = begun.episodes["dataset_to_index"][-1].as_py() if begun.episodes else 0
+        starts = accumulate((note.length for note in notes), initial=frames)
         self.rows = [
-            _first_columns(index, shard, end)
-            for index, (shard, end) in enumerate(zip(shards, ends, strict=True))
+            episode_row(before + place, note, start)
+            for place, (note, start) in enumerate(zip(notes, starts, strict=False))
         ]
-        self.statistics: dict[str, Statistics] = {}
+        self.data: list[Path] = []
 
-    def write_frames(self, progress: Progress) -> None:
-        """Writes the data files, one row group per episode."""
-        wanted = schema.data_schema(self.facts.interface)
-        seen: dict[str, list[NDArray]] = defaultdict(list)
-        sizes = [_size_bytes(shard.path) for shard in self.shards]
-        for chunk, file, batch in _files(sizes, schema.DATA_FILE_MB * _MEGABYTE):
-            path = self.folder / schema.DATA_PATH.format(chunk_index=chunk, file_index=file)
-            with written_whole(path) as partial, pq.ParquetWriter(partial, wanted) as writer:
-                for index in batch:
-                    table = self._numbered(index).select(wanted.names).cast(wanted)
-                    writer.write_table(table, row_group_size=len(table))
-                    self.rows[index] |= {"data/chunk_index": chunk, "data/file_index": file}
-                    self._describe_numbers(index, table, seen)
-                    progress(index + 1, len(self.shards))
-        self.statistics |= {name: describe(np.concatenate(parts)) for name, parts in seen.items()}
-
-    def describe_pictures(self, camera: Camera) -> None:
-        """Adds a camera's statistics, of each episode and of all."""
-        key = schema.image_key(camera.name)
-        pixels = [shard.pixels()[camera.name] for shard in self.shards]
-        for row, one in zip(self.rows, pixels, strict=True):
-            row |= _statistics_columns(key, describe_pixels(one))
-        self.statistics[key] = describe_pixels(reduce(add, pixels))
-
-    def write_films(self, camera: Camera) -> None:
-        """Joins a camera's films, and notes where each episode lies."""
-        key = schema.image_key(camera.name)
-        films = [shard.film(camera.name) for shard in self.shards]
-        sizes = [_size_bytes(film) for film in films]
-        for chunk, file, batch in _files(sizes, schema.VIDEO_FILE_MB * _MEGABYTE):
-            path = self.folder / schema.VIDEO_PATH.format(
-                video_key=key, chunk_index=chunk, file_index=file
+    def write(self, meta: Path, progress: Progress | None) -> None:
+        """Writes everything; what describes it comes last."""
+        wanted = schema.data_schema(self.facts.interface, self.facts.coding)
+        self._write_frames(wanted, progress or (lambda done, total: None))
+        statistics = {}
+        for camera in self.facts.interface.cameras:
+            statistics[schema.image_key(camera.name)] = self._describe_pictures(camera)
+            if not self.facts.coding.is_lossless(camera):
+                self._write_films(camera)
+        statistics |= self._describe_numbers(wanted)
+        episodes = pa.Table.from_pylist(self.rows)
+        if self.begun.episodes:
+            episodes = pa.concat_tables(
+                [self.begun.episodes, episodes], promote_options="permissive"
             )
-            with written_whole(path) as partial:
-                join_mp4(partial, [(films[i], self.shards[i].note.length) for i in batch], self.fps)
-            first = self.rows[batch[0]]["dataset_from_index"]
-            for row in (self.rows[index] for index in batch):
-                row |= {
-                    f"videos/{key}/chunk_index": chunk,
-                    f"videos/{key}/file_index": file,
-                    f"videos/{key}/from_timestamp": (row["dataset_from_index"] - first) / self.fps,
-                    f"videos/{key}/to_timestamp": (row["dataset_to_index"] - first) / self.fps,
-                }
+        write_meta(meta, self.facts, episodes, list(self.sentences), statistics)
 
-    def write_meta(self) -> None:
-        """Writes what describes the dataset."""
-        place = schema.EPISODES_PATH.format(chunk_index=0, file_index=0)
-        with written_whole(self.folder / place) as partial:
-            pq.write_table(pa.Table.from_pylist(self.rows), partial)
-        with written_whole(self.folder / schema.TASKS) as partial:
-            pq.write_table(_task_table(self.sentences), partial)
-        statistics = {name: one.to_dict() for name, one in self.statistics.items()}
-        save_json(self.folder / schema.STATS, statistics)
-        save_json(self.folder / schema.INFO, self._info())
+    def _write_frames(self, wanted: pa.Schema, progress: Progress) -> None:
+        """Writes the data files, one row group per episode."""
+        sizes = [part.size_bytes for part in self.parts]
+        first = self.begun.last_files.get("data", -1) + 1
+        for chunk, file, batch in _files(sizes, schema.DATA_FILE_MB * _MEGABYTE, first):
+            path = self.folder / schema.DATA_PATH.format(chunk_index=chunk, file_index=file)
+            with (
+                written_whole(path) as partial,
+                pq.ParquetWriter(partial, wanted, write_page_checksum=True) as writer,
+            ):
+                for place in batch:
+                    table = self._numbered(place).select(wanted.names).cast(wanted)
+                    writer.write_table(table, row_group_size=len(table))
+                    row = self.rows[place]
+                    row |= {"data/chunk_index": chunk, "data/file_index": file}
+                    for name in _number_columns(wanted):
+                        row |= statistics_columns(name, describe(numbers(table[name])))
+                    progress(place + 1, len(self.parts))
+            self.data.append(path)
 
-    def _numbered(self, index: int) -> pa.Table:
+    def _numbered(self, place: int) -> pa.Table:
         """An episode's frames with the columns that only the merge knows."""
-        row, shard = self.rows[index], self.shards[index]
-        table = shard.frames()
-        with reading(shard.path):
-            if len(table) != row["length"]:
-                raise ValueError(f"it has {len(table)} of {row['length']} frames")
-        task = self.sentences.index(shard.note.instruction)
+        row, table = self.rows[place], self.parts[place].frames()
         known = {
-            "episode_index": np.full(len(table), index),
+            "episode_index": np.full(len(table), row["episode_index"]),
             "index": np.arange(row["dataset_from_index"], row["dataset_to_index"]),
-            "task_index": np.full(len(table), task),
+            "task_index": np.full(len(table), self.sentences[row["tasks"][0]]),
         }
         for name in schema.GLOBAL_COLUMNS:
             table = table.append_column(name, pa.array(known[name], pa.int64()))
         return table
 
-    def _describe_numbers(
-        self, index: int, table: pa.Table, seen: dict[str, list[NDArray]]
-    ) -> None:
-        """Adds an episode's statistics, and keeps its numbers for those of all."""
-        for name in table.column_names:
-            if not pa.types.is_struct(table.schema.field(name).type):
-                values = numbers(table[name])
-                seen[name].append(values)
-                self.rows[index] |= _statistics_columns(name, describe(values))
+    def _write_films(self, camera: Camera) -> None:
+        """Joins a camera's films, and notes where each episode lies."""
+        key = schema.image_key(camera.name)
+        films = [part.film(camera.name) for part in self.parts]
+        sizes = [film.size_bytes for film in films]
+        first = self.begun.last_files.get(key, -1) + 1
+        for chunk, file, batch in _files(sizes, schema.VIDEO_FILE_MB * _MEGABYTE, first):
+            path = self.folder / schema.VIDEO_PATH.format(
+                video_key=key, chunk_index=chunk, file_index=file
+            )
+            with written_whole(path) as partial:
+                join_mp4(partial, [films[place] for place in batch], self.fps)
+            begin = self.rows[batch[0]]["dataset_from_index"]
+            for row in (self.rows[place] for place in batch):
+                row |= {
+                    f"videos/{key}/chunk_index": chunk,
+                    f"videos/{key}/file_index": file,
+                    f"videos/{key}/from_timestamp": (row["dataset_from_index"] - begin) / self.fps,
+                    f"videos/{key}/to_timestamp": (row["dataset_to_index"] - begin) / self.fps,
+                }
 
-    def _info(self) -> dict[str, Any]:
-        interface = self.facts.interface
-        films = any(not schema.is_lossless(camera) for camera in interface.cameras)
-        return {
-            "codebase_version": schema.CODEBASE_VERSION,
-            "robot_type": self.facts.robot_type,
-            "total_episodes": len(self.rows),
-            "total_frames": self.rows[-1]["dataset_to_index"],
-            "total_tasks": len(self.sentences),
-            "chunks_size": schema.CHUNK_FILES,
-            "data_files_size_in_mb": schema.DATA_FILE_MB,
-            "video_files_size_in_mb": schema.VIDEO_FILE_MB,
-            "fps": self.fps,
-            "splits": {"train": f"0:{len(self.rows)}"},
-            "data_path": schema.DATA_PATH,
-            "video_path": schema.VIDEO_PATH if films else None,
-            "features": schema.features(interface),
-        }
+    def _describe_pictures(self, camera: Camera) -> Statistics:
+        """A camera's statistics: of each episode in its row, and of all.
 
+        Exact where the pixels were counted; else as LeRobot adds statistics up.
+        """
+        key = schema.image_key(camera.name)
+        each = [part.pictures(camera.name) for part in self.parts]
+        for row, one in zip(self.rows, each, strict=True):
+            row |= statistics_columns(key, one)
+        counts = [part.pixels(camera.name) for part in self.parts]
+        counted = [one for one in counts if one is not None]
+        before = [self.begun.pictures[key]] if key in self.begun.pictures else []
+        if len(counted) == len(counts) and not before:
+            return describe_pixels(reduce(add, counted))
+        return combine([*before, *each])
 
-def _first_columns(index: int, shard: Shard, end: int) -> dict[str, Any]:
-    note = shard.note
-    return {
-        "episode_index": index,
-        "tasks": [note.instruction],
-        "length": note.length,
-        "dataset_from_index": end - note.length,
-        "dataset_to_index": end,
-        "meta/episodes/chunk_index": 0,
-        "meta/episodes/file_index": 0,
-        "seed": note.seed,
-        "task_name": note.task,
-        "source": note.source,
-        "success": note.success,
-    }
-
-
-def _statistics_columns(feature: str, statistics: Statistics) -> dict[str, list]:
-    return {f"stats/{feature}/{name}": value for name, value in statistics.to_dict().items()}
+    def _describe_numbers(self, wanted: pa.Schema) -> dict[str, Statistics]:
+        """The statistics of all frames, one column in memory at a time."""
+        described = {}
+        for name in _number_columns(wanted):
+            parts = []
+            for path in (*self.begun.data, *self.data):
+                with reading(path):
+                    parts.append(numbers(pq.read_table(path, columns=[name])[name]))
+            described[name] = describe(np.concatenate(parts))
+        return described
 
 
-def _task_table(sentences: Sequence[str]) -> pa.Table:
-    """The sentences, with the note by which pandas takes them for the index."""
-    columns = {
-        "task_index": pa.array(range(len(sentences)), pa.int64()),
-        "task": pa.array(sentences, pa.string()),
-    }
-    types = {"task_index": ("int64", "int64"), "task": ("unicode", "object")}
-    note = {
-        "index_columns": ["task"],
-        "column_indexes": [],
-        "columns": [
-            {
-                "name": name,
-                "field_name": name,
-                "pandas_type": pandas_type,
-                "numpy_type": numpy_type,
-                "metadata": None,
-            }
-            for name, (pandas_type, numpy_type) in types.items()
-        ],
-        "creator": {"library": "pyarrow", "version": pa.__version__},
-        "pandas_version": "2.2.0",
-    }
-    return pa.table(columns).replace_schema_metadata({"pandas": json.dumps(note)})
+def _number_columns(wanted: pa.Schema) -> list[str]:
+    return [one.name for one in wanted if not pa.types.is_struct(one.type)]
 
 
-def _size_bytes(path: Path) -> int:
-    with reading(path):
-        return path.stat().st_size
-
-
-def _files(sizes_bytes: Sequence[int], limit_bytes: int) -> Iterator[tuple[int, int, range]]:
+def _files(
+    sizes_bytes: Sequence[int], limit_bytes: int, number: int
+) -> Iterator[tuple[int, int, range]]:
     """Fills files with whole episodes; yields chunk index, file index and the episodes."""
-    number, start, filled_bytes = 0, 0, 0
+    start, filled_bytes = 0, 0
     for index, size_bytes in enumerate(sizes_bytes):
         if index > start and filled_bytes + size_bytes > limit_bytes:
             yield *divmod(number, schema.CHUNK_FILES), range(start, index)

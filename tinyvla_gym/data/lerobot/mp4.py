@@ -1,9 +1,10 @@
 """Pictures as video at an exact, constant frame rate.
 
-The codec is H.264 rather than LeRobot's default AV1: every player and browser shows it, and its
-encoder does not talk to the terminal.
+The codec is H.264 unless asked otherwise, rather than LeRobot's default AV1: every player and
+browser shows it.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,32 +15,33 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from tinyvla_gym.data.lerobot.coding import ENCODERS, Coding
 from tinyvla_gym.data.lerobot.damage import reading
+from tinyvla_gym.data.lerobot.part import Footage
 
-CODEC = "h264"
 PIXEL_FORMAT = "yuv420p"
-_OPTIONS = {  # a key frame every second frame, for random access
-    "crf": "18",
-    "preset": "veryfast",
-    "g": "2",
-    "bf": "0",
-    "threads": "1",
+_PRESETS = {  # without frames that need later ones: packets then lie in the order of their times
+    "h264": {"preset": "veryfast", "bf": "0", "threads": "1"},
+    "av1": {"preset": "10", "svtav1-params": "pred-struct=1:lp=1"},
 }
 
+os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder talks to the terminal otherwise
 
-def write_mp4(path: Path, images: NDArray[np.uint8], fps: int) -> None:
+
+def write_mp4(path: Path, images: NDArray[np.uint8], fps: int, coding: Coding) -> None:
     """Encodes one episode, shape (T, H, W, 3), H and W even.
 
     Raises:
         OSError: If the file cannot be written.
     """
+    options = {"crf": str(coding.crf), "g": str(coding.key_every), **_PRESETS[coding.codec]}
     with av.open(str(path), "w", format="mp4") as film:
-        stream = film.add_stream("libx264", rate=fps, options=_OPTIONS)
-        stream.height, stream.width = images.shape[1:3]
-        stream.pix_fmt = PIXEL_FORMAT
+        encoder: Any = film.add_stream(ENCODERS[coding.codec], rate=fps, options=options)
+        encoder.height, encoder.width = images.shape[1:3]
+        encoder.pix_fmt = PIXEL_FORMAT
         for image in images:
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        film.mux(stream.encode())
+            film.mux(encoder.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        film.mux(encoder.encode())
 
 
 def read_mp4(path: Path, *, start_s: float, frames: int, fps: int) -> NDArray[np.uint8]:
@@ -73,32 +75,62 @@ def read_mp4(path: Path, *, start_s: float, frames: int, fps: int) -> NDArray[np
     return np.stack(images)
 
 
-def join_mp4(target: Path, parts: Iterable[tuple[Path, int]], fps: int) -> None:
-    """Puts films behind one another without encoding them again.
+def check_mp4(path: Path, frames: int) -> None:
+    """Makes sure that a film has so many frames, without decoding them.
+
+    Raises:
+        DatasetError: If it has not, or is damaged.
+    """
+    with reading(path), av.open(str(path)) as film:
+        found = sum(packet.pts is not None for packet in film.demux(film.streams.video[0]))
+        if found != frames:
+            raise ValueError(f"it has {found} of {frames} frames")
+
+
+def join_mp4(target: Path, parts: Iterable[Footage], fps: int) -> None:
+    """Puts films, or parts of films, behind one another without encoding them again.
 
     Args:
         target: The film to write.
-        parts: Films of equal size, rate and codec, each with its number of frames.
+        parts: Of equal size, rate and codec; each begins with a key frame.
         fps: Their rate.
 
     Raises:
-        DatasetError: If a part is damaged.
+        DatasetError: If a part is damaged, or coded otherwise than the first.
         OSError: If the film cannot be written.
     """
     past_s = Fraction(0)
     with av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as film:
         stream: VideoStream | None = None
-        for path, frames in parts:
-            for packet in _packets(path):
-                stream = stream or film.add_stream_from_template(packet.stream)
+        for part in parts:
+            for packet in _packets(part, fps, stream):
+                stream = stream or film.add_stream_from_template(packet.stream, opaque=True)
                 packet.pts = packet.dts = packet.pts + round(past_s / packet.time_base)
                 packet.stream = stream
                 film.mux(packet)
-            past_s += Fraction(frames, fps)
+            past_s += Fraction(part.frames, fps)
 
 
-def _packets(path: Path) -> Iterator[Any]:
-    with reading(path), av.open(str(path)) as part:
-        for packet in part.demux(part.streams.video[0]):
-            if packet.pts is not None:  # None marks the end
-                yield packet
+def _packets(part: Footage, fps: int, like: VideoStream | None) -> Iterator[Any]:
+    """Yields a part's packets, their times counted from its start."""
+    with reading(part.path), av.open(str(part.path)) as film:
+        stream = film.streams.video[0]
+        if like and like.codec_context.extradata != stream.codec_context.extradata:
+            raise ValueError("it is coded otherwise than the films before it")
+        time_base = stream.time_base or Fraction(1)
+        start, spacing = round(part.start_s / time_base), 1 / (fps * time_base)
+        film.seek(start, stream=stream)
+        found = 0
+        for packet in film.demux(stream):
+            place = None if packet.pts is None else round((packet.pts - start) / spacing)
+            if place is None or not 0 <= place < part.frames:  # None marks the end
+                if place is not None and place < 0:
+                    continue
+                break
+            if found == 0 and not packet.is_keyframe:
+                raise ValueError(f"at {part.start_s:.3f} s it has no key frame")
+            packet.pts = (packet.pts or 0) - start
+            found += 1
+            yield packet
+        if found != part.frames:
+            raise ValueError(f"from {part.start_s:.3f} s on it has {found} of {part.frames} frames")

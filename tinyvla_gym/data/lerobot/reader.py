@@ -1,27 +1,44 @@
 """The reader: opens a finished dataset, and says which file is at fault if it cannot."""
 
 import hashlib
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tinyvla_gym.data.episode import Episode
 from tinyvla_gym.data.lerobot import schema
-from tinyvla_gym.data.lerobot.columns import numbers, pictures
-from tinyvla_gym.data.lerobot.damage import damaged, read_json, reading
+from tinyvla_gym.data.lerobot.columns import numbers
+from tinyvla_gym.data.lerobot.damage import read_json, reading
 from tinyvla_gym.data.lerobot.facts import Facts
-from tinyvla_gym.data.lerobot.mp4 import read_mp4
+from tinyvla_gym.data.lerobot.version3 import Version3
 from tinyvla_gym.data.statistics import Statistics
 from tinyvla_gym.errors import DatasetError
-from tinyvla_gym.interface import Camera, Interface
+from tinyvla_gym.interface import Interface, Observation
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tick:
+    """One control tick of a recorded episode.
+
+    Attributes:
+        timestamp_s: When it was, from the episode's start: exactly step / control rate.
+        observation: What was seen before it, as an env shows it.
+        action: What training should imitate, float32, shape (A,).
+        sent_action: What reached the robot, float32, shape (A,).
+        reward: Its reward.
+        success: Whether the task was solved in it.
+    """
+
+    timestamp_s: float
+    observation: Observation
+    action: NDArray[np.float32]
+    sent_action: NDArray[np.float32]
+    reward: float
+    success: bool
 
 
 class Dataset:
@@ -29,6 +46,8 @@ class Dataset:
 
     Attributes:
         folder: Where the dataset lies.
+        facts: What holds for every episode.
+        files: Which file holds what.
         interface: What the envs showed and accepted.
         profile: Name of the render profile; empty if there is none.
         profile_hash: Its hash; empty if there is none.
@@ -41,8 +60,13 @@ class Dataset:
         successes: Whether each episode solved its task.
     """
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, *, check: bool = True) -> None:
         """Opens a dataset and checks that its files are all there and whole.
+
+        Args:
+            folder: Where it lies.
+            check: Whether to look for data files and films now; if not, an episode whose file
+                is missing is found out when it is read.
 
         Raises:
             DatasetError: If the folder holds no finished dataset of this package, or a file is
@@ -50,33 +74,28 @@ class Dataset:
         """
         self.folder = Path(folder)
         _refuse_unfinished(self.folder)
-        info = read_json(self.folder / schema.INFO)
-        if info.get("codebase_version") != schema.CODEBASE_VERSION:
-            raise DatasetError(
-                self.folder,
-                f"it follows LeRobot {info.get('codebase_version')}, and {schema.CODEBASE_VERSION} "
-                "is wanted. Convert it with LeRobot's own script.",
-            )
-        facts = Facts.load(self.folder)
-        self.interface: Interface = facts.interface
-        self.profile = facts.profile
-        self.profile_hash = facts.profile_hash
-        self.env_ids = facts.env_ids
-        with reading(self.folder / schema.INFO):
-            self._kinds = {name: one["dtype"] for name, one in info["features"].items()}
-            self._rows = self._read_rows(info["total_episodes"])
+        self.files = Version3(self.folder)
+        self.facts = Facts.load(self.folder)
+        self.interface: Interface = self.facts.interface
+        self.profile = self.facts.profile
+        self.profile_hash = self.facts.profile_hash
+        self.env_ids = self.facts.env_ids
+        self.lengths = self.files.lengths
+        rows = self.files.rows
+        self._tick_table: tuple[int, pa.Table] | None = None
+        self._episode_statistics: dict[str, tuple[Statistics, ...]] = {}
         with reading(self.folder / schema.EPISODES):
-            self.lengths = np.array([row["length"] for row in self._rows], np.int64)
-            self.instructions: tuple[str, ...] = tuple(row["tasks"][0] for row in self._rows)
-            self.tasks: tuple[str, ...] = tuple(row["task_name"] for row in self._rows)
-            self.seeds: tuple[int, ...] = tuple(row["seed"] for row in self._rows)
-            self.sources: tuple[str, ...] = tuple(row["source"] for row in self._rows)
-            self.successes: tuple[bool, ...] = tuple(row["success"] for row in self._rows)
-            self._check_files()
+            self.instructions: tuple[str, ...] = tuple(row["tasks"][0] for row in rows)
+            self.tasks: tuple[str, ...] = tuple(row["task_name"] for row in rows)
+            self.seeds: tuple[int, ...] = tuple(row["seed"] for row in rows)
+            self.sources: tuple[str, ...] = tuple(row["source"] for row in rows)
+            self.successes: tuple[bool, ...] = tuple(row["success"] for row in rows)
+        if check:
+            self.files.check(self._image_keys)
 
     def __len__(self) -> int:
         """Episodes."""
-        return len(self._rows)
+        return len(self.files)
 
     @property
     def frames(self) -> int:
@@ -94,18 +113,15 @@ class Dataset:
             DatasetError: If it is damaged.
         """
         index = range(len(self))[index]
-        row = self._rows[index]
-        path = self._data_path(row)
-        with reading(path):
-            own = pc.field("episode_index") == index
-            table = ds.dataset(path).to_table(filter=own).sort_by("frame_index")
-            if len(table) != row["length"]:
-                raise ValueError(
-                    f"it has {len(table)} of {row['length']} frames of episode {index}"
-                )
+        table = self.files.table(index)
+        images = {
+            one.name: self.files.pictures(index, schema.image_key(one.name), table)
+            for one in self.interface.cameras
+        }
+        with reading(self.files.data_path(self.files.rows[index])):
             vectors = {field: numbers(table[name]) for name, field in schema.VECTORS.items()}
             return Episode(
-                images={one.name: self._images(one, row, table) for one in self.interface.cameras},
+                images=images,
                 **vectors,
                 reward=numbers(table["next.reward"])[:, 0],
                 success=numbers(table["next.success"])[:, 0],
@@ -115,6 +131,40 @@ class Dataset:
                 source=self.sources[index],
             )
 
+    def tick(self, index: int, step: int) -> Tick:
+        """Reads one control tick, and decodes no other pictures than its own.
+
+        Args:
+            index: Which episode; negative counts from the end.
+            step: Which of its ticks; negative counts from the end.
+
+        Raises:
+            IndexError: If there is no such episode or tick.
+            DatasetError: If it is damaged.
+        """
+        index = range(len(self))[index]
+        step = range(int(self.lengths[index]))[step]
+        if self._tick_table is None or self._tick_table[0] != index:
+            self._tick_table = (index, self.files.table(index))  # neighbours are often next
+        table = self._tick_table[1]
+        pictures = {
+            f"image_{one.name}": self.files.pictures(
+                index, schema.image_key(one.name), table, range(step, step + 1)
+            )[0]
+            for one in self.interface.cameras
+        }
+        with reading(self.files.data_path(self.files.rows[index])):
+            row = table.slice(step, 1)
+            state = numbers(row["observation.state"])[0]
+            return Tick(
+                timestamp_s=step / self.files.fps,
+                observation={**pictures, "state": state, "instruction": self.instructions[index]},
+                action=numbers(row["action"])[0],
+                sent_action=numbers(row["sent_action"])[0],
+                reward=float(numbers(row["next.reward"])[0, 0]),
+                success=bool(numbers(row["next.success"])[0, 0]),
+            )
+
     @cached_property
     def statistics(self) -> dict[str, Statistics]:
         """Statistics of every feature over all frames; names are LeRobot's."""
@@ -122,6 +172,19 @@ class Dataset:
         stored = read_json(path)
         with reading(path):
             return {name: Statistics.from_dict(one) for name, one in stored.items()}
+
+    def episode_statistics(self, feature: str) -> tuple[Statistics, ...]:
+        """Statistics of one feature, episode by episode; names are LeRobot's.
+
+        Raises:
+            DatasetError: If the episodes table has none of it.
+        """
+        if feature not in self._episode_statistics:
+            prefix = f"stats/{feature}/"
+            with reading(self.folder / schema.EPISODES):
+                rows = self.files.statistics_rows(prefix)
+                self._episode_statistics[feature] = tuple(map(Statistics.from_dict, rows))
+        return self._episode_statistics[feature]
 
     def fingerprint(self) -> str:
         """Hexadecimal digits that change with the content, and not with the place or time.
@@ -133,77 +196,15 @@ class Dataset:
             if path.is_file():
                 digest.update(path.relative_to(self.folder).as_posix().encode())
                 digest.update(path.read_bytes())
-        for path in sorted(self._files()):
+        data = {self.files.data_path(row) for row in self.files.rows}
+        for path in sorted(data | self.files.films(self._image_keys)):
             name = path.relative_to(self.folder).as_posix()
             digest.update(f"{name} {path.stat().st_size}".encode())
         return digest.hexdigest()
 
-    def _read_rows(self, wanted: int) -> list[dict[str, Any]]:
-        """Reads the episodes table, without the statistics."""
-        paths = sorted((self.folder / schema.EPISODES).glob("*/*.parquet"))
-        if not paths:
-            path = self.folder / schema.EPISODES_PATH.format(chunk_index=0, file_index=0)
-            raise damaged(path, "the file is missing")
-        rows: list[dict[str, Any]] = []
-        for path in paths:
-            with reading(path):
-                table = ds.dataset(path)
-                names = [name for name in table.schema.names if not name.startswith("stats/")]
-                rows += table.to_table(columns=names).to_pylist()
-        if len(rows) != wanted:
-            problem = f"it lists {len(rows)} episodes, and info.json {wanted}"
-            raise damaged(self.folder / schema.EPISODES, problem)
-        with reading(self.folder / schema.EPISODES):
-            return sorted(rows, key=lambda row: row["episode_index"])
-
-    def _check_files(self) -> None:
-        wanted: dict[Path, int] = {}
-        for row in self._rows:
-            path = self._data_path(row)
-            wanted[path] = wanted.get(path, 0) + row["length"]
-        for path, frames in wanted.items():
-            with reading(path):
-                found = pq.read_metadata(path).num_rows
-                if found != frames:
-                    raise ValueError(f"it has {found} of {frames} frames")
-        for path in self._files() - set(wanted):
-            with reading(path):
-                path.stat()
-
-    def _files(self) -> set[Path]:
-        """Data files and films."""
-        films = [one for one in self.interface.cameras if self._is_film(one)]
-        return {self._data_path(row) for row in self._rows} | {
-            self._film_path(camera, row) for row in self._rows for camera in films
-        }
-
-    def _is_film(self, camera: Camera) -> bool:
-        return self._kinds[schema.image_key(camera.name)] == "video"
-
-    def _data_path(self, row: Mapping[str, Any]) -> Path:
-        place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
-        return self.folder / schema.DATA_PATH.format(**place)
-
-    def _film_path(self, camera: Camera, row: Mapping[str, Any]) -> Path:
-        key = schema.image_key(camera.name)
-        return self.folder / schema.VIDEO_PATH.format(
-            video_key=key,
-            chunk_index=row[f"videos/{key}/chunk_index"],
-            file_index=row[f"videos/{key}/file_index"],
-        )
-
-    def _images(self, camera: Camera, row: Mapping[str, Any], table: pa.Table) -> NDArray[np.uint8]:
-        key = schema.image_key(camera.name)
-        if not self._is_film(camera):
-            return pictures(table[key])
-        path = self._film_path(camera, row)
-        with reading(path):
-            return read_mp4(
-                path,
-                start_s=row[f"videos/{key}/from_timestamp"],
-                frames=row["length"],
-                fps=schema.frames_per_second(self.interface),
-            )
+    @property
+    def _image_keys(self) -> list[str]:
+        return [schema.image_key(camera.name) for camera in self.interface.cameras]
 
 
 def _refuse_unfinished(folder: Path) -> None:
@@ -215,7 +216,11 @@ def _refuse_unfinished(folder: Path) -> None:
     if staged:
         raise DatasetError(
             folder,
-            f"its recording was never finished; {staged} episodes are staged. Open it with "
-            "DatasetWriter(..., resume=True) and call finalize().",
+            f"its recording was never finished; {staged} episodes are staged. Go on recording, "
+            "or make it a dataset as it is: tinyvla-gym data repair.",
+        )
+    if (folder / schema.NEXT_META).exists():
+        raise DatasetError(
+            folder, "new episodes were being added to it. Run: tinyvla-gym data repair."
         )
     raise DatasetError(folder, f"{schema.INFO} is missing, so it is not a LeRobot dataset.")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tinyvla_gym.data.lerobot.mp4 import CODEC, PIXEL_FORMAT
+from tinyvla_gym.data.lerobot.coding import Coding
+from tinyvla_gym.data.lerobot.mp4 import PIXEL_FORMAT
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.interface import Camera, Interface
 
@@ -23,14 +24,13 @@ TASKS = Path("meta/tasks.parquet")
 EPISODES = Path("meta/episodes")
 FACTS = Path("meta/tinyvla_gym.json")
 STAGING = Path("staging")
+NEXT_META = Path("meta.next")
+OLD_META = Path("meta.old")
 
 _FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"data/{_FILE}.parquet"
 VIDEO_PATH = "videos/{video_key}/" + f"{_FILE}.mp4"
 EPISODES_PATH = f"{EPISODES.as_posix()}/{_FILE}.parquet"
-
-LOSSLESS_PX = 160
-"""Larger cameras become video; lossy coding would erase what is three pixels wide."""
 
 GLOBAL_COLUMNS = ("episode_index", "index", "task_index")
 """Columns that are known only once the episodes are merged."""
@@ -44,35 +44,30 @@ def image_key(camera: str) -> str:
     return f"observation.images.{camera}"
 
 
-def is_lossless(camera: Camera) -> bool:
-    """Whether a camera is kept as PNG in the data file rather than as video."""
-    return max(camera.height, camera.width) <= LOSSLESS_PX
-
-
 def frames_per_second(interface: Interface) -> int:
     """The control rate, which LeRobot wants as a whole number.
 
     Raises:
-        ConfigError: If it is not one, or if a video camera has an odd size.
+        ConfigError: If it is not one.
     """
     if interface.control_hz < 1 or interface.control_hz != int(interface.control_hz):
         raise ConfigError(
             f"A LeRobot dataset needs a whole number of frames per second, but control_hz is "
             f"{interface.control_hz}."
         )
-    for camera in interface.cameras:
-        if not is_lossless(camera) and (camera.height % 2 or camera.width % 2):
-            raise ConfigError(
-                f"Camera {camera.name} is {camera.height} x {camera.width} px; above "
-                f"{LOSSLESS_PX} px it is kept as video, which needs even sizes."
-            )
     return int(interface.control_hz)
 
 
-def features(interface: Interface) -> dict[str, dict[str, Any]]:
-    """Describes every column, as ``info.json`` does."""
+def features(interface: Interface, coding: Coding) -> dict[str, dict[str, Any]]:
+    """Describes every column, as ``info.json`` does.
+
+    Raises:
+        ConfigError: If the format cannot hold the interface.
+    """
     fps = frames_per_second(interface)
-    pictures = {image_key(camera.name): _picture(camera, fps) for camera in interface.cameras}
+    pictures = {
+        image_key(camera.name): _picture(camera, fps, coding) for camera in interface.cameras
+    }
     return {
         **pictures,
         "observation.state": _vector(interface.state),
@@ -87,10 +82,12 @@ def features(interface: Interface) -> dict[str, dict[str, Any]]:
     }
 
 
-def data_schema(interface: Interface) -> pa.Schema:
+def data_schema(interface: Interface, coding: Coding) -> pa.Schema:
     """Column types of a data file, with the note by which ``datasets`` knows pictures."""
     columns = {
-        name: facts for name, facts in features(interface).items() if facts["dtype"] != "video"
+        name: facts
+        for name, facts in features(interface, coding).items()
+        if facts["dtype"] != "video"
     }
     note = {"info": {"features": {name: _noted(facts) for name, facts in columns.items()}}}
     return pa.schema(
@@ -99,10 +96,10 @@ def data_schema(interface: Interface) -> pa.Schema:
     )
 
 
-def staged_schema(interface: Interface) -> pa.Schema:
+def staged_schema(interface: Interface, coding: Coding) -> pa.Schema:
     """Column types of one staged episode: all but the ``GLOBAL_COLUMNS``."""
     return pa.schema(
-        [field for field in data_schema(interface) if field.name not in GLOBAL_COLUMNS]
+        [field for field in data_schema(interface, coding) if field.name not in GLOBAL_COLUMNS]
     )
 
 
@@ -114,23 +111,30 @@ def _vector(names: tuple[str, ...]) -> dict[str, Any]:
     return {"dtype": "float32", "shape": [len(names)], "names": list(names)}
 
 
-def _picture(camera: Camera, fps: int) -> dict[str, Any]:
+def _picture(camera: Camera, fps: int, coding: Coding) -> dict[str, Any]:
     facts = {
         "dtype": "image",
         "shape": [camera.height, camera.width, 3],
         "names": ["height", "width", "channels"],
     }
-    if is_lossless(camera):
+    if coding.is_lossless(camera):
         return facts
+    if camera.height % 2 or camera.width % 2:
+        raise ConfigError(
+            f"Camera {camera.name} is {camera.height} x {camera.width} px; above "
+            f"{coding.lossless_px} px it is kept as video, which needs even sizes."
+        )
     video = {
         "video.height": camera.height,
         "video.width": camera.width,
-        "video.codec": CODEC,
+        "video.codec": coding.codec,
         "video.pix_fmt": PIXEL_FORMAT,
         "video.is_depth_map": False,
         "video.fps": fps,
         "video.channels": 3,
         "has_audio": False,
+        "video.g": coding.key_every,
+        "video.crf": coding.crf,
     }
     return {**facts, "dtype": "video", "info": video}
 

@@ -9,33 +9,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tinyvla_gym.data.atomic import written_whole
+from tinyvla_gym.data.atomic import writing, written_whole
 from tinyvla_gym.data.episode import Episode
 from tinyvla_gym.data.lerobot import schema
+from tinyvla_gym.data.lerobot.coding import Coding
 from tinyvla_gym.data.lerobot.columns import picture_column, vector_column
 from tinyvla_gym.data.lerobot.damage import reading
 from tinyvla_gym.data.lerobot.mp4 import write_mp4
-from tinyvla_gym.data.statistics import PixelCounts, count_pixels
+from tinyvla_gym.data.lerobot.part import Footage, Note
+from tinyvla_gym.data.statistics import PixelCounts, Statistics, count_pixels, describe_pixels
 from tinyvla_gym.interface import Interface
 
 _NOTE, _PIXELS = b"tinyvla_gym.note", b"tinyvla_gym.pixels"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
-    """What a shard says of its episode besides the frames; see ``Episode``."""
-
-    length: int
-    instruction: str
-    seed: int
-    task: str
-    source: str
-    success: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Shard:
-    """One staged episode.
+    """One staged episode, a ``Part``.
 
     Attributes:
         path: Its parquet file; the films lie beside it.
@@ -45,36 +35,53 @@ class Shard:
     path: Path
     note: Note
 
-    def pixels(self) -> dict[str, PixelCounts]:
-        """Camera name to how often each brightness occurs."""
+    @property
+    def size_bytes(self) -> int:
+        """Size of the parquet file."""
         with reading(self.path):
-            counted = json.loads(pq.read_schema(self.path).metadata[_PIXELS])
-            return {
-                camera: PixelCounts(counts=np.array(one["counts"], np.int64), frames=one["frames"])
-                for camera, one in counted.items()
-            }
+            return self.path.stat().st_size
 
-    def film(self, camera: str) -> Path:
-        """The film of a camera that is kept as video."""
-        return _film(self.path, camera)
+    def pixels(self, camera: str) -> PixelCounts:
+        """How often each brightness occurs in a camera's pictures."""
+        with reading(self.path):
+            counted = json.loads(pq.read_schema(self.path).metadata[_PIXELS])[camera]
+            counts = np.array(counted["counts"], np.int64)
+            return PixelCounts(counts=counts, frames=counted["frames"])
+
+    def pictures(self, camera: str) -> Statistics:
+        """The statistics of a camera's pictures."""
+        return describe_pixels(self.pixels(camera))
+
+    def film(self, camera: str) -> Footage:
+        """The film of a camera that is kept as film."""
+        path = _film(self.path, camera)
+        with reading(path):
+            size_bytes = path.stat().st_size
+        return Footage(path=path, start_s=0.0, frames=self.note.length, size_bytes=size_bytes)
 
     def frames(self) -> pa.Table:
         """Reads the columns of ``staged_schema``."""
-        with reading(self.path), pq.ParquetFile(self.path) as file:
-            return file.read()
+        with (
+            reading(self.path),
+            pq.ParquetFile(self.path, page_checksum_verification=True) as file,
+        ):
+            table = file.read()
+            if len(table) != self.note.length:
+                raise ValueError(f"it has {len(table)} of {self.note.length} frames")
+            return table
 
 
-def stage(path: Path, episode: Episode, interface: Interface) -> Shard:
+def stage(path: Path, episode: Episode, interface: Interface, coding: Coding) -> Shard:
     """Writes one episode; the parquet file comes last and commits it.
 
     Raises:
         OutputError: If it cannot be written; the episode does not count then.
     """
     for camera in interface.cameras:
-        if not schema.is_lossless(camera):
+        if not coding.is_lossless(camera):
             with written_whole(_film(path, camera.name)) as partial:
                 images = episode.images[camera.name]
-                write_mp4(partial, images, schema.frames_per_second(interface))
+                write_mp4(partial, images, schema.frames_per_second(interface), coding)
     note = Note(
         length=len(episode),
         instruction=episode.instruction,
@@ -84,9 +91,42 @@ def stage(path: Path, episode: Episode, interface: Interface) -> Shard:
         success=episode.succeeded,
     )
     remarks = {_NOTE: json.dumps(asdict(note)), _PIXELS: _pixels(episode)}
+    table = _table(episode, interface, coding).replace_schema_metadata(remarks)
     with written_whole(path) as partial:
-        pq.write_table(_table(episode, interface).replace_schema_metadata(remarks), partial)
+        pq.write_table(table, partial, write_page_checksum=True)
     return Shard(path=path, note=note)
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Where a staged episode of a dataset lies."""
+    return folder / schema.STAGING / f"{number:06d}.parquet"
+
+
+def shard_number(shard: Path) -> int:
+    """The number of a staged episode."""
+    return int(shard.stem)
+
+
+def staged(folder: Path, first: int = 0) -> list[Path]:
+    """The staged episodes of a dataset, in order, from a number on."""
+    paths = sorted((folder / schema.STAGING).glob("*.parquet"), key=shard_number)
+    return [path for path in paths if shard_number(path) >= first]
+
+
+def sweep(folder: Path) -> None:
+    """Removes what an interrupted ``stage`` left behind.
+
+    Raises:
+        OutputError: If it cannot be removed.
+    """
+    staging = folder / schema.STAGING
+    with writing(staging):
+        staging.mkdir(exist_ok=True)
+        for leftover in staging.glob(".*.partial"):
+            leftover.unlink()
+        for film in staging.glob("*.mp4"):
+            if not (staging / f"{film.name.split('.')[0]}.parquet").exists():
+                film.unlink()
 
 
 def read_shard(path: Path) -> Shard:
@@ -113,7 +153,7 @@ def _pixels(episode: Episode) -> str:
     )
 
 
-def _table(episode: Episode, interface: Interface) -> pa.Table:
+def _table(episode: Episode, interface: Interface, coding: Coding) -> pa.Table:
     frame = np.arange(len(episode), dtype=np.int64)
     columns: dict[str, Any] = {
         "next.reward": episode.reward,
@@ -124,7 +164,7 @@ def _table(episode: Episode, interface: Interface) -> pa.Table:
     }
     for name, field in schema.VECTORS.items():
         columns[name] = vector_column(getattr(episode, field))
-    for camera in filter(schema.is_lossless, interface.cameras):
+    for camera in filter(coding.is_lossless, interface.cameras):
         columns[schema.image_key(camera.name)] = picture_column(episode.images[camera.name])
-    wanted = schema.staged_schema(interface)
+    wanted = schema.staged_schema(interface, coding)
     return pa.table([columns[name] for name in wanted.names], schema=wanted)

@@ -2,15 +2,27 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from tinyvla_gym.data.atomic import writing
 from tinyvla_gym.data.episode import Episode
 from tinyvla_gym.data.lerobot import schema
+from tinyvla_gym.data.lerobot.coding import Coding
 from tinyvla_gym.data.lerobot.facts import Facts
+from tinyvla_gym.data.lerobot.joining import join_shards, settle
 from tinyvla_gym.data.lerobot.merge import Progress, merge
-from tinyvla_gym.data.lerobot.staging import Shard, read_shard, stage
+from tinyvla_gym.data.lerobot.reader import Dataset
+from tinyvla_gym.data.lerobot.staging import (
+    Shard,
+    read_shard,
+    shard_number,
+    shard_path,
+    stage,
+    staged,
+    sweep,
+)
 from tinyvla_gym.errors import DatasetError, OutputError
 from tinyvla_gym.interface import Interface
 
@@ -33,25 +45,30 @@ class DatasetWriter:
         profile_hash: str,
         robot_type: str = "metaworld",
         env_ids: Sequence[str] = (),
+        coding: Coding | None = None,
         resume: bool = False,
+        append: bool = False,
     ) -> None:
         """Opens a folder, and makes sure that it can be written to.
 
         Args:
-            folder: Where the dataset goes; new or empty, unless resumed.
+            folder: Where the dataset goes; new or empty, unless resumed or appended to.
             interface: What the envs show and accept.
             profile: Name of the render profile; empty if there is none.
             profile_hash: Its hash; empty if there is none.
             robot_type: LeRobot's word for the body.
             env_ids: Gymnasium ids of the envs to be recorded.
+            coding: How pictures are kept; as the dataset's own when None, or else the default.
             resume: Go on with a recording that was not finalised; a new or empty folder is
                 begun as usual.
+            append: Add to a finished dataset, which stays whole meanwhile; an appending that was
+                interrupted goes on.
 
         Raises:
+            DatasetError: If what is to be appended to cannot be read.
             OutputError: If the folder is in use, cannot be written to, or was begun otherwise.
             ConfigError: If the format cannot hold the interface.
         """
-        schema.features(interface)
         self.folder = Path(folder)
         self._facts = Facts(
             interface=interface,
@@ -59,23 +76,30 @@ class DatasetWriter:
             profile_hash=profile_hash,
             robot_type=robot_type,
             env_ids=tuple(env_ids),
+            coding=coding or Coding(),
         )
+        schema.features(interface, self._facts.coding)
+        self._before: tuple[tuple[str, int], ...] = ()
         self._shards: list[Shard] = []
         self._next = 0
         self._final = False
-        if resume and (self.folder / schema.FACTS).exists():
-            self._go_on()
+        self._append = append
+        if append:
+            self._open_finished(coding)
+        elif resume and (self.folder / schema.FACTS).exists():
+            self._open_unfinished(coding)
         else:
             self._begin()
 
     def __len__(self) -> int:
-        """Episodes taken so far."""
-        return len(self._shards)
+        """Episodes so far, with those of a dataset that is appended to."""
+        return len(self._before) + len(self._shards)
 
     @property
     def recorded(self) -> tuple[tuple[str, int], ...]:
-        """Task and seed of every episode taken so far, in order."""
-        return tuple((shard.note.task, shard.note.seed) for shard in self._shards)
+        """Task and seed of every episode so far, in order."""
+        new = tuple((shard.note.task, shard.note.seed) for shard in self._shards)
+        return self._before + new
 
     def add(self, episode: Episode) -> None:
         """Takes an episode; once this returns, it is on the disk.
@@ -87,8 +111,8 @@ class DatasetWriter:
         if self._final:
             raise OutputError(self.folder, "the dataset is final and takes no more episodes.")
         self._check_fit(episode)
-        path = self.folder / schema.STAGING / f"{self._next:06d}.parquet"
-        self._shards.append(stage(path, episode, self._facts.interface))
+        path = shard_path(self.folder, self._next)
+        self._shards.append(stage(path, episode, self._facts.interface, self._facts.coding))
         self._next += 1
 
     def finalize(self, progress: Progress | None = None) -> None:
@@ -105,8 +129,17 @@ class DatasetWriter:
             return
         if not self._shards:
             self._leave_nothing()
+            if self._append:
+                return
             raise OutputError(self.folder, "no episode was recorded, so nothing was kept.")
-        merge(self.folder, self._facts, self._shards, progress)
+        if self._append:
+            join_shards(self.folder, self._facts, self._shards, progress)
+        else:
+            facts = replace(self._facts, merged=self._next)
+            facts.save(self.folder / "meta")
+            merge(self.folder, facts, self._shards, progress)
+            with writing(self.folder):
+                shutil.rmtree(self.folder / schema.STAGING)
         self._final = True
 
     def __enter__(self) -> "DatasetWriter":
@@ -129,35 +162,46 @@ class DatasetWriter:
                     "the folder is not empty. Choose another one, or resume what it holds.",
                 )
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._facts.save(self.folder)  # first, so that resuming knows the folder
+            self._facts.save(self.folder / "meta")  # first, so that resuming knows the folder
             (self.folder / schema.STAGING).mkdir()
 
-    def _go_on(self) -> None:
+    def _open_unfinished(self, coding: Coding | None) -> None:
         if (self.folder / schema.INFO).exists():
             raise OutputError(
-                self.folder, "it holds a finished dataset. Record into another folder."
+                self.folder,
+                "it holds a finished dataset. Append to it, or record into another folder.",
             )
-        begun = Facts.load(self.folder)
-        differences = begun.differences(self._facts)
+        self._agree(Facts.load(self.folder), coding)
+        self._facts.save(self.folder / "meta")
+        self._take_shards(0)
+
+    def _open_finished(self, coding: Coding | None) -> None:
+        settle(self.folder)
+        dataset = Dataset(self.folder)
+        self._agree(dataset.facts, coding)
+        self._before = tuple(zip(dataset.tasks, dataset.seeds, strict=True))
+        self._take_shards(dataset.facts.merged)
+
+    def _agree(self, begun: Facts, coding: Coding | None) -> None:
+        """Goes on with the facts of before, if they are those that were asked for."""
+        asked = self._facts if coding else replace(self._facts, coding=begun.coding)
+        differences = begun.differences(asked)
         if differences:
             listed = "\n".join(f"  - {difference}" for difference in differences)
             raise OutputError(self.folder, f"it was begun with other settings:\n{listed}")
-        staging = self.folder / schema.STAGING
-        with writing(staging):
-            staging.mkdir(exist_ok=True)
-            for leftover in staging.glob(".*.partial"):
-                leftover.unlink()
-        paths = sorted(staging.glob("*.parquet"), key=lambda path: int(path.stem))
-        self._shards = [read_shard(path) for path in paths]
-        self._next = int(paths[-1].stem) + 1 if paths else 0
-        self._facts = begun.joined(self._facts.env_ids)
-        self._facts.save(self.folder)
+        self._facts = begun.joined(asked.env_ids)
+
+    def _take_shards(self, first: int) -> None:
+        sweep(self.folder)
+        self._shards = [read_shard(path) for path in staged(self.folder, first)]
+        self._next = shard_number(self._shards[-1].path) + 1 if self._shards else first
 
     def _leave_nothing(self) -> None:
-        """Takes back what ``_begin`` made, so that the folder may be used again."""
+        """Takes back what was made for recording, so that the folder is as it was."""
         with writing(self.folder):
             shutil.rmtree(self.folder / schema.STAGING)
-            shutil.rmtree(self.folder / schema.FACTS.parent)
+            if not self._append:
+                shutil.rmtree(self.folder / schema.FACTS.parent)
 
     def _check_fit(self, episode: Episode) -> None:
         interface = self._facts.interface

@@ -8,19 +8,32 @@ from typing import Any
 from tinyvla_gym.errors import ChunkLengthError, ConfigError, TinyVLAError, UnknownNameError
 from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.policy import PolicySpec
-from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
-from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.heads.act import ActHead
+from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.heads.flow import FlowHead
+from tinyvla_gym.policies.tinyvla.heads.head import Head, check_multiple
+from tinyvla_gym.policies.tinyvla.heads.one_step import OneStepHead
+from tinyvla_gym.policies.tinyvla.heads.regression import RegressionHead
+from tinyvla_gym.policies.tinyvla.heads.tokens import TokensHead
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 
 BACKBONES = {
-    "nano": "tinyvla_gym.policies.tinyvla.nano:NanoBackbone",
+    "film_resnet": "tinyvla_gym.policies.tinyvla.film_resnet:FilmResNet",
     "llava_pythia": "tinyvla_gym.policies.tinyvla.llava_pythia.backbone:LlavaPythia",
+    "nano": "tinyvla_gym.policies.tinyvla.nano:NanoBackbone",
     "vlm": "tinyvla_gym.policies.tinyvla.vlm:VlmBackbone",
 }
 """A backbone's name -> its class, as ``module:Class``: transformers is loaded where needed."""
-
-ADDED_LATER = {"coarse_levels": False}
-"""What the first checkpoints do not say, and how they mean it."""
+HEADS: dict[str, type[Head]] = {
+    "act": ActHead,
+    "diffusion": DiffusionHead,
+    "flow": FlowHead,
+    "one_step": OneStepHead,
+    "regression": RegressionHead,
+    "tokens": TokensHead,
+}
+LATER = {"head": "diffusion", "head_options": {}, "coarse_levels": False}
+"""Keys that the first checkpoints lack, and what they meant by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +41,16 @@ class TinyVLAConfig:
     """One model; saved in the checkpoint's ``config.json``."""
 
     backbone: str = "nano"
-    """``nano`` (no pretrained VLM), ``llava_pythia`` (the released one), or ``vlm`` (any other)."""
+    """``llava_pythia`` is the released one, ``vlm`` any other of transformers; neither ``nano`` nor
+    ``film_resnet`` has a pretrained VLM."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
+    head: str = "diffusion"
+    """Which head; diffusion, flow and one_step are built around the U-Net."""
+    head_options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the head that have no field here."""
     horizon: int = 16
-    """Actions in one chunk, K; a multiple of 4."""
+    """Actions in one chunk, K; a multiple of 4 for heads with a U-Net."""
     execute: int = 8
     """Actions to play before planning again."""
     widths: tuple[int, int, int] = (64, 96, 160)
@@ -48,17 +66,16 @@ class TinyVLAConfig:
     fusion_layers: int = 3
     """Linear layers that join features and state; 1 in the released code, 3 in the paper."""
     train_steps: int = 100
-    """Noise levels in training."""
+    """Noise levels of the diffusion head in training."""
     sample_steps: int = 10
-    """DDIM steps of one plan."""
+    """DDIM or Euler steps of one plan."""
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
             raise UnknownNameError("backbone", self.backbone, BACKBONES)
-        if self.horizon % 4 or self.horizon < 4:
-            raise ConfigError(
-                f"horizon={self.horizon} must be a multiple of 4: the U-Net halves it twice."
-            )
+        if self.head not in HEADS:
+            raise UnknownNameError("head", self.head, HEADS)
+        check_multiple(HEADS[self.head], self.horizon)
         if not 1 <= self.execute <= self.horizon:
             raise ChunkLengthError(self.execute, self.horizon)
         if self.fusion_layers < 1:
@@ -75,6 +92,10 @@ class TinyVLAConfig:
                 f"kernel={self.kernel} must be odd and step_size={self.step_size} even, at least 4."
             )
 
+    def noise_shape(self, interface: Interface) -> tuple[int, int] | None:
+        """Shape of the noise that one plan consumes, (K, A); None if plans do not vary."""
+        return (self.horizon, len(interface.action)) if HEADS[self.head].plans_vary else None
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain lists, numbers and strings, for JSON."""
         return asdict(self)
@@ -86,7 +107,7 @@ class TinyVLAConfig:
         Raises:
             ConfigError: If a key is missing or unknown.
         """
-        facts = {**ADDED_LATER, **facts}
+        facts = {**LATER, **facts}
         wanted = {entry.name for entry in fields(cls)}
         if set(facts) != wanted:
             raise ConfigError(
@@ -98,7 +119,11 @@ class TinyVLAConfig:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in facts["backbone_options"].items()
         }
-        typed = {"widths": tuple(facts["widths"]), "backbone_options": options}
+        typed = {
+            "widths": tuple(facts["widths"]),
+            "backbone_options": options,
+            "head_options": dict(facts["head_options"]),
+        }
         return cls(**{**facts, **typed})
 
 
@@ -124,19 +149,15 @@ def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
     """Builds the model for an interface, with fresh weights from torch's generator.
 
     Raises:
-        ConfigError: If a part does not know its options.
+        ConfigError: If the backbone or the head does not know its options.
     """
     backbone = build_backbone(config, len(interface.cameras))
-    denoiser = ConditionalUnet1D(
-        len(interface.action),
-        backbone.width,
-        widths=config.widths,
-        step_size=config.step_size,
-        kernel=config.kernel,
-        groups=config.groups,
-        coarse_levels=config.coarse_levels,
-    )
-    head = DiffusionHead(denoiser, train_steps=config.train_steps, sample_steps=config.sample_steps)
+    try:
+        head = HEADS[config.head].from_config(config, len(interface.action), backbone.width)
+    except (AssertionError, RuntimeError, TypeError) as error:
+        raise ConfigError(
+            f"The options {config.head_options} do not fit {config.head}: {error}"
+        ) from error
     return TinyVLA(
         backbone, head, state_size=len(interface.state), fusion_layers=config.fusion_layers
     )
@@ -149,7 +170,12 @@ def check_chunks(config: TinyVLAConfig, spec: PolicySpec) -> None:
         ConfigError: It names both shapes.
     """
     made = (config.horizon, len(spec.interface.action))
-    promised = {"horizon": (spec.horizon, made[1]), "noise_shape": spec.noise_shape}
-    for name, shape in promised.items():
-        if shape != made:
-            raise ConfigError(f"The model makes chunks {made}, the spec's {name} says {shape}.")
+    noise = config.noise_shape(spec.interface)
+    if spec.horizon != made[0]:
+        promised = (spec.horizon, made[1])
+        raise ConfigError(f"The model makes chunks {made}, the spec's horizon says {promised}.")
+    if spec.noise_shape != noise:
+        raise ConfigError(
+            f"The model makes chunks {made} from noise {noise}, "
+            f"the spec's noise_shape says {spec.noise_shape}."
+        )

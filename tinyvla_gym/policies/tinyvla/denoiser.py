@@ -7,9 +7,15 @@ Shapes: B batch, K actions in a chunk, A action entries, D condition width, C ch
 """
 
 import math
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor, nn
+
+from tinyvla_gym.policies.tinyvla.memory import Memory
+
+if TYPE_CHECKING:
+    from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 
 
 class ConditionalUnet1D(nn.Module):
@@ -38,6 +44,7 @@ class ConditionalUnet1D(nn.Module):
             coarse_levels: Embeds noise levels in bfloat16, for weights trained that way.
         """
         super().__init__()
+        self._levels = Memory()
         self.step_encoder = nn.Sequential(
             SinusoidalEmbedding(step_size, coarse=coarse_levels),
             nn.Linear(step_size, 4 * step_size),
@@ -68,18 +75,32 @@ class ConditionalUnet1D(nn.Module):
             ConvBlock(first, first, kernel, groups), nn.Conv1d(first, action_size, 1)
         )
 
+    @classmethod
+    def from_config(cls, config: "TinyVLAConfig", action_size: int, condition_size: int) -> Self:
+        """Builds the network that a config describes."""
+        return cls(
+            action_size,
+            condition_size,
+            widths=config.widths,
+            step_size=config.step_size,
+            kernel=config.kernel,
+            groups=config.groups,
+            coarse_levels=config.coarse_levels,
+        )
+
     def forward(self, noisy: Tensor, level: Tensor, condition: Tensor) -> Tensor:
         """Predicts noise.
 
         Args:
             noisy: Noisy chunks, shape (B, K, A); K is a multiple of 4.
-            level: Noise level of each chunk, integers, shape (B,).
+            level: Noise level of each chunk, shape (B,).
             condition: Shape (B, D).
 
         Returns:
             The predicted noise, shape (B, K, A).
         """
-        condition = torch.cat([self.step_encoder(level), condition], dim=-1)
+        embedded = self._levels.recall(self.step_encoder, level)
+        condition = torch.cat([embedded, condition], dim=-1)
         x = noisy.transpose(1, 2)  # (B, A, K)
         skips: list[Tensor] = []
         for stage, pair in enumerate(self.down):

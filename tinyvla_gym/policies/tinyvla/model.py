@@ -1,4 +1,4 @@
-"""TinyVLA: a compact vision-language backbone and a diffusion head on action chunks.
+"""TinyVLA: a compact vision-language backbone and a head on action chunks, here for diffusion.
 
     pictures, sentence -> backbone -> token features -> masked mean -> LayerNorm
                                                                          |  state
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.heads.head import Head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class TinyVLA(nn.Module):
     """
 
     def __init__(
-        self, backbone: nn.Module, head: DiffusionHead, *, state_size: int, fusion_layers: int
+        self, backbone: nn.Module, head: Head, *, state_size: int, fusion_layers: int
     ) -> None:
         """Joins the parts.
 
@@ -80,7 +80,7 @@ class TinyVLA(nn.Module):
         draws: int = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The head's loss for normalised chunks (B, K, A); see ``DiffusionHead.loss``."""
+        """The head's loss for normalised chunks (B, K, A); see ``Head.loss``."""
         condition = self.encode(inputs)
         return self.head.loss(condition, actions, is_pad, draws=draws, generator=generator)
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from tinyvla_gym.policies.tinyvla import text
 from tinyvla_gym.policies.tinyvla.backbone import Tokens
+from tinyvla_gym.policies.tinyvla.memory import Memory
 
 
 class NanoBackbone(nn.Module):
@@ -45,6 +46,7 @@ class NanoBackbone(nn.Module):
         super().__init__()
         self.width = width
         self.text = text.SentenceEncoder(text_width)
+        self._sentences = Memory()
         self.towers = nn.ModuleList(
             CameraTower(channels, points, text_width, sharpness) for _ in range(cameras)
         )
@@ -61,7 +63,7 @@ class NanoBackbone(nn.Module):
 
     def forward(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
         """Looks and reads; see ``Backbone``."""
-        sentence = self.text(words)  # (B, C_text)
+        sentence = self._sentences.recall(self.text, words)  # (B, C_text)
         tokens = [self.read(sentence)]
         for tower, see, image in zip(self.towers, self.see, images, strict=True):
             picture = image.permute(0, 3, 1, 2).float() / 127.5 - 1.0  # (B, 3, H, W)

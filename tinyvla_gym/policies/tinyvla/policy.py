@@ -20,7 +20,7 @@ from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
 
 
 class TinyVLAPolicy:
-    """Plans chunks by diffusion from pictures, a sentence and the state."""
+    """Plans chunks from pictures, a sentence and the state."""
 
     def __init__(
         self,
@@ -97,6 +97,15 @@ class TinyVLAPolicy:
         actions = self._normalizer.to_physical(normal.cpu().numpy())
         space = self.spec.interface.action_space()
         return np.clip(actions, space.low, space.high)
+
+    def compile(self, **settings: Any) -> None:
+        """Lets torch compile backbone and head; the first plan of each batch size then takes long.
+
+        Args:
+            settings: As for ``torch.compile``.
+        """
+        for part in (self.model.backbone, *self.model.head.children()):
+            part.compile(**settings)
 
     def inputs(self, observations: Sequence[Observation]) -> Inputs:
         """Turns observations into a batch on the model's device."""

@@ -7,38 +7,14 @@ training still has a meaning near its relatives.
 Shapes: B batch, T words, G pieces of a word, C channels.
 """
 
-import zlib
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-BUCKETS = 4096
-WORDS = 32
-"""Words of a sentence that are read; the rest is ignored."""
-PIECES = 16
-
-
-def pieces(word: str) -> list[str]:
-    """Splits a word: itself with its boundaries marked, then its trigrams, at most 16."""
-    marked = f"<{word}>"
-    trigrams = [marked[i : i + 3] for i in range(len(marked) - 2)]
-    return [marked, *trigrams][:PIECES]
-
-
-@lru_cache(maxsize=4096)
-def piece_ids(sentence: str) -> NDArray[np.int64]:
-    """Hashes a sentence's pieces into 1..4096; 0 is padding. Shape (T, G) = (32, 16)."""
-    table = np.zeros((WORDS, PIECES), np.int64)
-    spaced = "".join(c if c.isalnum() else " " for c in sentence.lower())
-    for row, word in enumerate(spaced.split()[:WORDS]):
-        ids = [1 + zlib.crc32(piece.encode()) % BUCKETS for piece in pieces(word)]
-        table[row, : len(ids)] = ids
-    return table
+from tinyvla_gym.policies.words import BUCKETS, WORDS, piece_ids
 
 
 def tokenize(sentences: Sequence[str]) -> Tensor:
@@ -64,14 +40,24 @@ class SentenceEncoder(nn.Module):
     def forward(self, words: Tensor) -> Tensor:
         """Maps piece ids (B, T, G) to sentence features (B, C); an empty sentence to a constant."""
         mask = (words > 0).any(-1)  # (B, T)
-        longest = max(1, int(mask.sum(1).max()))
+        # Padding is cut off, save in an exported graph, whose shapes do not depend on sentences.
+        longest = WORDS if torch.compiler.is_exporting() else max(1, int(mask.sum(1).max()))
         words, mask = words[:, :longest], mask[:, :longest]
-        x = self.pieces(words.flatten(0, 1)).unflatten(0, words.shape[:2])  # (B, T, C)
+        x = self._means(words)  # (B, T, C)
         x = x + self.places[:longest]
         x = x + self.attention(self.norm(x), mask)
         x = x + self.contract(F.gelu(self.expand(self.expand_norm(x))))
         weights = mask.to(x.dtype)[..., None]
         return self.out_norm((x * weights).sum(1) / weights.sum(1).clamp(min=1))
+
+    def _means(self, words: Tensor) -> Tensor:
+        """Each word's mean over its pieces, shape (B, T, C)."""
+        if not torch.compiler.is_exporting():
+            return self.pieces(words.flatten(0, 1)).unflatten(0, words.shape[:2])
+        # ONNX knows no bags, only embeddings.
+        counts = (words > 0).to(self.places.dtype)[..., None]  # (B, T, G, 1)
+        found = F.embedding(words, self.pieces.weight) * counts
+        return found.sum(2) / counts.sum(2).clamp(min=1)
 
 
 class SelfAttention(nn.Module):

@@ -109,7 +109,7 @@ def import_run(
         horizon=config.horizon,
         execute=config.execute,
         env_options={"cameras": {c.name: [c.height, c.width] for c in interface.cameras}},
-        noise_shape=(config.horizon, len(interface.action)),
+        noise_shape=config.noise_shape(interface),
     )
     return TinyVLAPolicy(model, config, spec, normalizer, facts={"imported": str(folder)})
 

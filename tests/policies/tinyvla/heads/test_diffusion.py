@@ -1,4 +1,4 @@
-"""Tests for policies/tinyvla/diffusion.py, against the released code's numbers where there are."""
+"""Tests for policies/tinyvla/heads/diffusion.py, some against the released code's numbers."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from golden_head import GivenTokens, inputs, numbers, released_model
 from torch import nn
 
 from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
-from tinyvla_gym.policies.tinyvla.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
 
 
 @pytest.fixture(scope="module")

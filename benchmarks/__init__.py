@@ -1,0 +1,1 @@
+"""Measurements against named peers, each beside the check that makes it comparable."""

@@ -1,0 +1,1 @@
+"""What is measured: ours and each peer, every one a program of its own that answers in lines."""

@@ -1,0 +1,47 @@
+"""What all subjects are given alike: actions, seeds, and pictures on their way through a line."""
+
+import base64
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FLIGHT_TICKS = 20
+
+
+def random_actions(count: int, seed: int) -> NDArray[np.float32]:
+    """Uniform actions, shape (count, 4)."""
+    return np.random.default_rng(seed).uniform(-1, 1, (count, 4)).astype(np.float32)
+
+
+def flight_actions() -> NDArray[np.float32]:
+    """Up and to the side with an open gripper, where nothing is touched, shape (20, 4)."""
+    return np.tile(np.array([0.3, -0.5, 1.0, -1.0], np.float32), (FLIGHT_TICKS, 1))
+
+
+def world_seed(seed: int) -> int:
+    """What an env of ours seeds MetaWorld's own generator with in an episode of this seed."""
+    world, _ = np.random.SeedSequence(seed).spawn(2)
+    return int(world.generate_state(1)[0])
+
+
+def packed(picture: NDArray[np.uint8]) -> dict[str, Any]:
+    """A picture as plain facts."""
+    return {"shape": picture.shape, "bytes": base64.b64encode(picture.tobytes()).decode()}
+
+
+def unpacked(facts: dict[str, Any]) -> NDArray[np.uint8]:
+    """The picture again."""
+    return np.frombuffer(base64.b64decode(facts["bytes"]), np.uint8).reshape(facts["shape"])
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of those packages that are installed here."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

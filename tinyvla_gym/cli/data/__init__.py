@@ -1,0 +1,1 @@
+"""tinyvla-gym data: looks at datasets, mends, cuts and converts them."""

@@ -1,0 +1,1 @@
+"""A dataset as one page to look at, without network: cameras, numbers, sentence, success."""

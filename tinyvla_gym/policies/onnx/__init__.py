@@ -1,0 +1,1 @@
+"""Exported policies, run by ONNX Runtime: numpy only, no torch."""

@@ -1,0 +1,1 @@
+"""Heads: from what the backbone understood to a chunk of actions, one file each."""

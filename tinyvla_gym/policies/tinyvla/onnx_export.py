@@ -1,0 +1,131 @@
+"""From a TinyVLA to one ONNX graph: text, eyes, and every step of the sampling inside."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tinyvla_gym.errors import ConfigError, MissingExtraError
+from tinyvla_gym.policies.checkpoint import GRAPH, place_folder
+from tinyvla_gym.policies.onnx.policy import KIND
+from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
+from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
+from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+
+OPSET = 18
+BACKBONES = ("film_resnet", "nano")
+"""Backbones whose words are told apart without torch."""
+
+
+def export_onnx(policy: TinyVLAPolicy, folder: Path, *, int8: bool = False) -> None:
+    """Writes a folder that ``OnnxPolicy`` reads.
+
+    Args:
+        policy: What to export; on the CPU.
+        folder: Where to; created, or replaced if it holds a checkpoint.
+        int8: Round the weights of the linear layers to 8 bits. Convolutions stay as they are.
+
+    Raises:
+        ConfigError: If the policy's backbone or scheduler cannot be exported.
+        MissingExtraError: If the exporter is not installed.
+        OutputError: If the folder cannot be written.
+    """
+    _check(policy)
+    config = {
+        "kind": KIND,
+        "model": policy.config.to_dict(),
+        "spec": policy.spec.to_dict(),
+        "normalizer": policy.normalizer.to_dict(),
+        "facts": {**policy.facts, "int8": int8},
+    }
+
+    def fill(fresh: Path) -> None:
+        _write_graph(policy, fresh / GRAPH)
+        if int8:
+            _round_weights(fresh / GRAPH)
+
+    place_folder(folder, config, fill)
+
+
+class WholePlan(nn.Module):
+    """Everything that a plan takes, as one function of arrays."""
+
+    def __init__(self, model: TinyVLA) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: list[Tensor], words: Tensor, state: Tensor, noise: Tensor) -> Tensor:
+        """Maps what ``OnnxPolicy`` feeds to normalised chunks, (N, K, A)."""
+        condition = self.model.encode(Inputs(images=images, words=words, state=state))
+        return self.model.sample(condition, noise)
+
+
+def _check(policy: TinyVLAPolicy) -> None:
+    if policy.config.backbone not in BACKBONES:
+        raise ConfigError(
+            f"The backbone {policy.config.backbone} cannot be exported; "
+            f"those that can are {', '.join(BACKBONES)}."
+        )
+    head = policy.model.head
+    if isinstance(head, DiffusionHead) and type(head.schedule).__name__ != "DDIMScheduler":
+        raise ConfigError(
+            f"A graph can only sample by DDIMScheduler, not {type(head.schedule).__name__}."
+        )
+
+
+def _write_graph(policy: TinyVLAPolicy, path: Path) -> None:
+    interface, config = policy.spec.interface, policy.config
+    observation = {
+        **{
+            f"image_{camera.name}": np.zeros((camera.height, camera.width, 3), np.uint8)
+            for camera in interface.cameras
+        },
+        "state": np.zeros(len(interface.state), np.float32),
+        "instruction": "do it",
+    }
+    inputs = policy.inputs([observation] * 3)
+    noise = torch.zeros(3, config.horizon, len(interface.action))
+    rows = {0: torch.export.Dim("rows", min=1, max=4096)}
+    cameras = [f"image_{camera.name}" for camera in interface.cameras]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own affairs
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        try:
+            graph = torch.onnx.export(
+                WholePlan(policy.model).eval(),
+                (list(inputs.images), inputs.words, inputs.state, noise),
+                dynamo=True,
+                verbose=False,
+                opset_version=OPSET,
+                input_names=[*cameras, "words", "state", "noise"],
+                output_names=["chunk"],
+                dynamic_shapes=([rows] * len(cameras), rows, rows, rows),
+            )
+        except ImportError as error:
+            raise MissingExtraError("Exporting to ONNX", "tinyvla") from error
+    assert graph is not None
+    graph.save(str(path), include_initializers=True)
+
+
+def _round_weights(path: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    whole = path.with_suffix(".whole")
+    path.rename(whole)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        quantize_dynamic(
+            whole,
+            path,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["MatMul", "Gemm"],
+            extra_options={"DefaultTensorType": 1},
+        )
+    finally:
+        root.setLevel(level)
+        whole.unlink()
