@@ -14,7 +14,7 @@ from benchmarks.settings import Settings
 from benchmarks.subjects.inputs import unpacked
 
 CAMERA = "corner4"
-PROFILE = "fast-1"
+PROFILE = "fast-2"
 BARS = {84: 40.0, 128: 30.0}  # picture size [px]: ratio
 STEPS = 60  # ours draws so many pictures per task and round,
 PEER_STEPS = 6  # and the peer, whose pictures take far longer, so many

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tinyvla_gym"
 
 FLOORS = (
-    {"interface", "events", "errors"},
+    {"interface", "events", "errors", "pose"},
     {"policies", "robots", "data"},
     {"envs", "wrappers", "chunking", "loop", "delay", "evaluation", "live", "video"},
     {"training", "rl", "serving", "contracts", "demonstrations", "__init__"},
@@ -57,6 +57,10 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "PIL": ("data/", "policies/tinyvla", "video.py"),
     "imageio": ("video.py",),
     "ray": ("evaluation/cluster.py",),
+    "yaml": ("robots/",),
+    "dashboard_client": ("robots/drivers/",),  # the three parts of ur-rtde
+    "rtde_control": ("robots/drivers/",),
+    "rtde_receive": ("robots/drivers/",),
     "tyro": ("cli/",),
     "rich": ("cli/",),
 }

@@ -28,7 +28,7 @@ def make(task: str, **options: Any) -> Any:
 
 
 @cache
-def unending(task: str, camera: str = "", size: int = 0, profile: str = "fast-1") -> Any:
+def unending(task: str, camera: str = "", size: int = 0, profile: str = "fast-2") -> Any:
     """An env that only ``reset`` ends; kept from round to round."""
     cameras = {camera: size} if camera else {}
     return make(task, cameras=cameras, profile=profile, **UNENDING)

@@ -18,6 +18,7 @@ DEFAULTS = {  # verb: an option whose help must say so
     "evaluate": "(default: native)",
     "convert": "--int8",
     "bench": "at least 5",
+    "emulate": "(default: 2)",
     "doctor": "--json",
 }
 HEAVY = ("torch", "mujoco", "metaworld", "diffusers", "transformers", "stable_baselines3")

@@ -10,7 +10,7 @@ from gymnasium.spaces import Box
 from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
-from tinyvla_gym.envs import pose
+from tinyvla_gym import pose
 from tinyvla_gym.envs.cameras import CameraSize, sized_camera, viewpoint
 from tinyvla_gym.envs.env import ManipulationEnv
 from tinyvla_gym.envs.profiles import profile_named

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvla_gym.envs import pose
+from tinyvla_gym import pose
 from tinyvla_gym.envs.cameras import CameraSize, sized_camera
 from tinyvla_gym.envs.drawing import VIEWS, Ball, DrawingProfile, draw
 from tinyvla_gym.envs.env import ManipulationEnv

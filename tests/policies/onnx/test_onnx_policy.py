@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fakes import an_observation
 from reach_checkpoint import save_checkpoint
 from tiny_models import CONFIG, a_policy
@@ -106,6 +107,8 @@ def test_it_needs_no_torch(folder, exported) -> None:
 
 def test_episodes_go_the_same_way(tmp_path) -> None:
     original = load_policy(save_checkpoint(tmp_path / "original"))
+    with torch.no_grad():  # sampling enlarges the rounding errors of a head that knows nothing
+        original.model.head.denoiser.final[-1].weight.mul_(0.3)
     export_onnx(original, tmp_path / "exported")
     exported = load_policy(tmp_path / "exported")
 

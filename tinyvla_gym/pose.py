@@ -27,3 +27,19 @@ def pack(
     return np.concatenate([position_m, rotation[:2].reshape(6), [gripper_open_frac]]).astype(
         np.float32
     )
+
+
+def rotation_from_rows(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The rotation nearest to two rows in the sense of Gram and Schmidt: the first row leads.
+
+    Args:
+        rows: First two rows of a rotation, neither zero nor parallel, shape (2, 3).
+
+    Returns:
+        A rotation, shape (3, 3); the input itself where that was one.
+    """
+    first, second = np.asarray(rows, np.float64)
+    first = first / np.linalg.norm(first)
+    second = second - (second @ first) * first
+    second = second / np.linalg.norm(second)
+    return np.stack([first, second, np.cross(first, second)])

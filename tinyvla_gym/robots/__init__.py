@@ -1,0 +1,1 @@
+"""Robots: facts about rigs, a control tick without I/O, and the safety filter."""

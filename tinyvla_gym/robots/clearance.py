@@ -1,0 +1,71 @@
+"""How near two arms are to each other: rule 13, with the arms as chains of capsules."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvla_gym.robots.spec import RigSpec
+from tinyvla_gym.robots.ur_forward import UrKinematics
+
+Array = NDArray[np.float64]
+
+RADII_M = (0.08, 0.08, 0.065, 0.06, 0.06)
+"""Thickness of the tubes between the corners of ``UrKinematics.skeleton``; the last is the hand."""
+_OF_FIRST, _OF_SECOND = (index.ravel() for index in np.indices((len(RADII_M),) * 2))
+_RADII_SUM_M = np.add.outer(RADII_M, RADII_M).ravel()
+
+
+class Clearance:
+    """The distance between the two arms of a rig, which must be Universal Robots arms."""
+
+    def __init__(self, rig: RigSpec) -> None:
+        """Keeps where the arms stand."""
+        self._limits = rig.limits
+        self._bases = [(arm.base_rotation.T, np.array(arm.base_position_m)) for arm in rig.arms]
+        self._kinematics = [UrKinematics.of(arm) for arm in rig.arms]
+
+    def between(self, stopping_rad: Sequence[Array]) -> float:
+        """Least distance between the surfaces of two arms while both come to rest [m].
+
+        Args:
+            stopping_rad: Joint angles of each arm from now until rest, shape (R, 6); now, half
+                way and at rest are looked at.
+
+        Returns:
+            The distance, negative where the arms overlap.
+        """
+        first, second = (
+            kinematics.skeleton(stopping[[0, len(stopping) // 2, -1]]) @ turned + place
+            for kinematics, stopping, (turned, place) in zip(
+                self._kinematics, stopping_rad, self._bases, strict=True
+            )
+        )
+        a, b = first[:, _OF_FIRST].reshape(-1, 3), first[:, _OF_FIRST + 1].reshape(-1, 3)
+        c, d = second[:, _OF_SECOND].reshape(-1, 3), second[:, _OF_SECOND + 1].reshape(-1, 3)
+        apart_m = segment_distances(a, b, c, d).reshape(len(first), -1) - _RADII_SUM_M
+        return float(apart_m.min())
+
+    def pace(self, distance_m: float) -> float:
+        """Rule 13: by how much both slow down, 1 not at all to 0 stand still."""
+        slow, hold = self._limits.arms_slow_m, self._limits.arms_hold_m
+        return min(1.0, max(0.0, (distance_m - hold) / (slow - hold)))
+
+
+def segment_distances(a: Array, b: Array, c: Array, d: Array) -> Array:
+    """Distances between segments from a to b and from c to d, all shape (B, 3).
+
+    Method: C. Ericson, Real-Time Collision Detection, section 5.1.9.
+    """
+    u, v, w = b - a, d - c, a - c
+    uu, vv, uv, uw, vw = (
+        np.einsum("bi,bi->b", x, y) for x, y in ((u, u), (v, v), (u, v), (u, w), (v, w))
+    )
+    area = uu * vv - uv * uv
+    parallel = area <= 1e-9 * uu * vv
+    s = np.where(parallel, 0.0, (uv * vw - uw * vv) / np.where(parallel, 1.0, area))
+    s = np.clip(s, 0.0, 1.0)
+    t = np.clip((uv * s + vw) / np.maximum(vv, 1e-12), 0.0, 1.0)
+    s = np.clip((t * uv - uw) / np.maximum(uu, 1e-12), 0.0, 1.0)
+    apart = w + s[:, None] * u - t[:, None] * v
+    return np.sqrt(np.einsum("bi,bi->b", apart, apart))

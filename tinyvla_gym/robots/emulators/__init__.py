@@ -1,0 +1,1 @@
+"""Emulated controllers on loopback addresses, for tests with the vendors' own clients."""
