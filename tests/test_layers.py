@@ -36,6 +36,7 @@ ANYWHERE = {"gymnasium", "numpy", "scipy"}
 DOORS = {  # outside library: what the paths of the files that may import it begin with
     "torch": ("policies/tinyvla", "training/", "rl/"),
     "transformers": ("policies/tinyvla", "training/"),
+    "tokenizers": ("policies/tinyvla",),
     "peft": ("policies/tinyvla", "training/"),
     "diffusers": ("policies/tinyvla", "training/"),
     "safetensors": ("policies/", "training/"),
@@ -53,7 +54,7 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "av": ("data/",),
     "h5py": ("data/",),
     "minari": ("data/",),
-    "PIL": ("data/", "video.py"),
+    "PIL": ("data/", "policies/tinyvla", "video.py"),
     "imageio": ("video.py",),
     "ray": ("evaluation/cluster.py",),
     "yaml": ("robots/",),

@@ -1,52 +1,80 @@
-"""Tests for cli/convert.py; what is written is tested in tests/policies/onnx/."""
+"""Tests for cli/convert.py."""
 
 import json
 
 import pytest
-from tiny_models import a_policy
+from released_folders import INTERFACE, write_base, write_run
 
-from tinyvla_gym.policies.tinyvla import onnx_export
+from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.tinyvla.pretrained import load_backbone
 
-
-@pytest.fixture
-def source(tmp_path):
-    a_policy().save_pretrained(tmp_path / "source")
-    return tmp_path / "source"
+FRANKA = ("--cameras", "left", "right", "--size", "56", "56", "--tokenizer", "bytes")
 
 
-@pytest.fixture
-def exports(monkeypatch):
-    """Notes what would be exported, and writes a small file in its place."""
-    asked = []
-
-    def write(policy, folder, *, int8=False):
-        asked.append((policy.spec.name, int8))
-        folder.mkdir()
-        (folder / "model.onnx").write_bytes(b"four")
-
-    monkeypatch.setattr(onnx_export, "export_onnx", write)
-    return asked
-
-
-@pytest.mark.parametrize("int8", [False, True])
-def test_a_policy_is_exported_and_its_size_said(cli, source, exports, tmp_path, int8) -> None:
-    more = ["--int8"] if int8 else []
+def test_a_run_becomes_a_policy(cli, tmp_path) -> None:
+    write_run(tmp_path / "run")
 
     answer = cli(
-        *("convert", source, "--to", "onnx", "--out", tmp_path / "new"),
-        *("--json", tmp_path / "facts.json", *more),
+        "convert",
+        tmp_path / "run",
+        *FRANKA,
+        "--out",
+        tmp_path / "ours",
+        "--name",
+        "imported",
+        "--json",
+        tmp_path / "made.json",
     )
 
-    assert (answer.code, answer.err) == (0, "")
-    assert "MiB" in answer.out
-    assert exports == [("tiny", int8)]
-    assert json.loads((tmp_path / "facts.json").read_text()) == {
-        "to": "onnx",
-        "int8": int8,
-        "bytes": 4,
-    }
+    policy = load_policy(tmp_path / "ours")
+    assert answer.code == 0
+    assert "policy of 0.3 million weights" in answer.out
+    assert json.loads((tmp_path / "made.json").read_text())["weights"] == policy.parameters
+    assert (policy.spec.name, policy.spec.interface) == ("imported", INTERFACE)
 
 
-def test_a_mistake_is_explained(refused, source, tmp_path) -> None:
-    assert "Did you mean 'nano'" in refused("convert", "nanoo", "--out", tmp_path / "new")
-    assert "more than a checkpoint" in refused("convert", source, "--out", tmp_path)
+def test_a_base_becomes_a_backbone(cli, tmp_path) -> None:
+    write_base(tmp_path / "base")
+
+    answer = cli("convert", tmp_path / "base", "--tokenizer", "bytes", "--out", tmp_path / "ours")
+
+    assert answer.code == 0
+    assert "backbone of 0.1 million weights" in answer.out
+    assert load_backbone(tmp_path / "ours").name == "llava_pythia"
+
+
+def test_an_interface_may_come_from_a_file(cli, tmp_path) -> None:
+    write_run(tmp_path / "run")
+    (tmp_path / "interface.json").write_text(json.dumps(INTERFACE.to_dict()))
+
+    answer = cli(
+        "convert",
+        tmp_path / "run",
+        "--tokenizer",
+        "bytes",
+        "--out",
+        tmp_path / "ours",
+        "--interface",
+        tmp_path / "interface.json",
+    )
+
+    assert answer.code == 0
+    assert load_policy(tmp_path / "ours").spec.interface == INTERFACE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["{tmp}/gone"], "there is no such folder"),
+        (["{tmp}"], "it has no config.json"),
+        (["{tmp}/run"], "it has no tokenizer.json"),
+        (["{tmp}/run", *FRANKA, "--interface", "{tmp}/gone.json"], "franka or a JSON file"),
+        (["{tmp}/run", *FRANKA, "--statistics", "{tmp}/gone.pkl"], "it has no gone.pkl"),
+    ],
+)
+def test_a_mistake_is_explained(arguments, complaint, refused, tmp_path) -> None:
+    write_run(tmp_path / "run")
+    given = [argument.format(tmp=tmp_path) for argument in arguments]
+
+    assert complaint in refused("convert", *given, "--out", tmp_path / "ours")
+    assert not (tmp_path / "ours").exists()

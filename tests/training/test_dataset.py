@@ -22,6 +22,7 @@ from tinyvla_gym.errors import (
 )
 from tinyvla_gym.loop import rollout
 from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.tinyvla.pretrained import save_backbone
 from tinyvla_gym.training import dataset as training_dataset
 from tinyvla_gym.training.dataset import train_on_dataset
 
@@ -105,6 +106,24 @@ def test_a_start_brings_its_own_model(trained, reach_data, settings, tmp_path) -
 
     assert policy.config == settings.model
     assert policy.spec.horizon == 8
+
+
+def test_a_start_may_be_a_backbone_which_gets_a_head_and_the_datas_statistics(
+    trained, reach_data, settings, tmp_path
+) -> None:
+    before = load_policy(trained / "checkpoint")
+    backbone = before.model.backbone
+    save_backbone(tmp_path / "base", "nano", before.config.backbone_options, backbone)
+    config = replace(settings, learning_rate=0.0, weight_decay=0.0)
+
+    policy = train_on_dataset(
+        reach_data, tmp_path / "run", config, name="t", start=str(tmp_path / "base")
+    )
+
+    ours, theirs = policy.model.state_dict(), before.model.state_dict()
+    assert torch.equal(ours["backbone.read.weight"], theirs["backbone.read.weight"])
+    assert not torch.equal(ours["norm.weight"], theirs["norm.weight"])
+    assert policy.normalizer.to_dict() == before.normalizer.to_dict()
 
 
 def test_a_start_for_other_pictures_is_refused_with_both_sides(

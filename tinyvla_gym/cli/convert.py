@@ -1,32 +1,84 @@
-"""tinyvla-gym convert: a checkpoint into another form."""
+"""tinyvla-gym convert: other people's weights into our folders, and ours into ONNX."""
 
-from dataclasses import dataclass
+import json as json_format
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from tinyvla_gym.cli.console import console, write_json
 from tinyvla_gym.errors import ConfigError, MissingExtraError
+from tinyvla_gym.interface import Interface
 
 
 @dataclass(frozen=True, kw_only=True)
 class Convert:
-    """Export a policy as one ONNX graph, which runs without torch."""
+    """Convert weights that others have trained, every one accounted for; or export a policy.
+
+    A run of TinyVLA's released code becomes a policy, a released base or an image-text-to-text
+    model of transformers a backbone. A policy becomes one ONNX graph, which runs without torch.
+    """
 
     source: Annotated[str, tyro.conf.Positional]
-    """A bundled policy, a checkpoint folder, or a hub id owner/name."""
+    """A run, its checkpoint-N, a base or a transformers model; with --to onnx a policy of ours."""
     out: Path
-    """The new folder; load it as any other policy."""
-    to: Literal["onnx"] = "onnx"
+    """The new folder."""
+    to: Literal["ours", "onnx"] = "ours"
     """The form to convert to."""
     int8: bool = False
-    """Round the linear layers' weights to 8 bits."""
+    """onnx: round the linear layers' weights to 8 bits."""
+    base: Path | None = None
+    """A run's base, where the run does not hold all weights itself."""
+    statistics: Path | None = None
+    """Another dataset_stats.pkl than the run's."""
+    tokenizer: str | None = None
+    """A tokenizer.json from elsewhere, or bytes for weights that have learned no words."""
+    interface: str = "franka"
+    """What a run's data has: franka (the authors'), or a JSON file of an Interface."""
+    cameras: tuple[str, ...] = ("left", "right")
+    """franka: the cameras' names, in the order of the run's camera_names."""
+    size: tuple[int, int] = (180, 320)
+    """franka: height and width of the pictures [px]."""
+    prompt: Literal["training", "evaluation"] = "training"
+    """training has two spaces before the answer, the released evaluation one."""
+    coarse_levels: bool = True
+    """Embed noise levels in bfloat16, as the run did."""
+    pool_padding: bool = False
+    """Count padding as tokens, as the run did in batches."""
+    side: int | None = None
+    """transformers: the square that the model reads [px]."""
+    layers: int | None = None
+    """transformers: language layers to keep; all if not given."""
+    hidden: int = -1
+    """transformers: which hidden state becomes the features."""
+    half: bool = False
+    """Round the weights to float16, half the size."""
+    name: str | None = None
+    """What reports call the policy; the folder's name if not given."""
     json: Path | None = None
     """Also write what came out to this file."""
 
     def run(self) -> int:
         """Converts."""
+        facts = self._exported() if self.to == "onnx" else self._imported()
+        write_json(self.json, facts)
+        return 0
+
+    def _imported(self) -> dict[str, Any]:
+        try:
+            from tinyvla_gym.policies.tinyvla.convert import Wishes, convert
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("Converting weights", "tinyvla") from error
+        if self.int8:
+            raise ConfigError("--int8 is for --to onnx; --half rounds weights in our folders.")
+        wishes = Wishes(**{field.name: getattr(self, field.name) for field in fields(Wishes)})
+        made = convert(Path(self.source), self.out, wishes, self._interface())
+        millions = f"{made.weights / 1e6:.1f} million weights"
+        console.print(f"{made.kind} of {millions} in {self.out}", soft_wrap=True)
+        return asdict(made)
+
+    def _exported(self) -> dict[str, Any]:
         try:
             from tinyvla_gym.policies.tinyvla.onnx_export import export_onnx
             from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
@@ -40,5 +92,19 @@ class Convert:
         export_onnx(policy, self.out, int8=self.int8)
         size = sum(path.stat().st_size for path in self.out.iterdir())
         console.print(f"policy in {self.out}, {size / 2**20:.1f} MiB", soft_wrap=True)
-        write_json(self.json, {"to": self.to, "int8": self.int8, "bytes": size})
-        return 0
+        return {"to": self.to, "int8": self.int8, "bytes": size}
+
+    def _interface(self) -> Interface:
+        if self.interface == "franka":
+            from tinyvla_gym.policies.tinyvla.released.franka import franka_interface
+
+            return franka_interface(self.cameras, height=self.size[0], width=self.size[1])
+        try:
+            return Interface.from_dict(json_format.loads(Path(self.interface).read_text()))
+        except ConfigError:
+            raise
+        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"The interface is franka or a JSON file of an Interface; {self.interface} cannot "
+                f"be read: {error}"
+            ) from error

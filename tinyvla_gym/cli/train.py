@@ -18,7 +18,7 @@ class Train:
     out: Path
     """Folder of the run; the policy will be in its checkpoint/."""
     preset: str = "nano"
-    """nano, diffusion-policy for the baseline, or tiny for the toy."""
+    """nano, tiny for the toy, diffusion-policy, or s, b, h: the published sizes with LoRA."""
     head: str | None = None
     """act, diffusion, flow, one_step, regression or tokens instead of the preset's head."""
     steps: int | None = None
@@ -28,7 +28,7 @@ class Train:
     processes: int | None = None
     """Processes with one core each instead of the preset's."""
     start: str | None = None
-    """A policy to go on from: a bundled name, a folder or a hub id; fresh weights if not given."""
+    """A policy to go on from (a bundled name, a folder or a hub id), or a converted backbone."""
     lora_rank: int | None = None
     """Train adapters of this rank instead of the backbone's weights."""
     name: str | None = None

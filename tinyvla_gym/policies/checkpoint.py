@@ -15,6 +15,9 @@ from tinyvla_gym.errors import CheckpointError, MissingExtraError, OutputError
 
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS, GRAPH = "config.json", "model.safetensors", "model.onnx"
+VOCABULARY, CARD = "tokenizer.json", "README.md"
+OURS = {CONFIG, WEIGHTS, GRAPH, VOCABULARY, CARD}
+"""All that a checkpoint's folder may hold."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -82,13 +85,19 @@ def read_folder(folder: Path, *, kind: str) -> tuple[dict[str, Any], dict[str, A
         raise CheckpointError(folder, f"{WEIGHTS} is damaged or cut short: {error}") from error
 
 
-def write_folder(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
+def write_folder(
+    folder: Path,
+    config: Mapping[str, Any],
+    weights: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
+) -> None:
     """Writes a checkpoint beside its place and moves it there when it is whole.
 
     Args:
         folder: Where to; an older checkpoint there is replaced.
         config: For ``config.json``; the format version is added.
         weights: Torch tensors by name.
+        texts: Further files of ``OURS`` by name, such as the vocabulary.
 
     Raises:
         OutputError: If the place cannot be written, or holds something else.
@@ -97,6 +106,8 @@ def write_folder(folder: Path, config: Mapping[str, Any], weights: Mapping[str, 
     from safetensors.torch import save_file
 
     def fill(fresh: Path) -> None:
+        for name, words in (texts or {}).items():
+            (fresh / name).write_text(words, encoding="utf-8")
         try:
             save_file(dict(weights), fresh / WEIGHTS)
         except SafetensorError as error:  # a full disk
@@ -139,7 +150,7 @@ def _check_place(folder: Path) -> None:
     """Lets nothing be replaced but an empty folder, or a checkpoint and nothing else."""
     if folder.is_dir():
         inside = {path.name for path in folder.iterdir()}
-        if inside and not (inside <= {CONFIG, WEIGHTS, GRAPH} and _is_checkpoint(folder)):
+        if inside and not (inside <= OURS and _is_checkpoint(folder)):
             raise OutputError(folder, "it holds more than a checkpoint; choose another place.")
     elif folder.exists():
         raise OutputError(folder, "it is a file; choose another place.")

@@ -1,11 +1,11 @@
 """From a name, a folder or a hub id to a policy."""
 
 import importlib
-from functools import cache
 from pathlib import Path
 
 from tinyvla_gym.errors import CheckpointError, MissingExtraError, UnknownNameError
 from tinyvla_gym.policies.checkpoint import read_config
+from tinyvla_gym.policies.hub import find_folder
 from tinyvla_gym.policies.policy import Policy
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -31,6 +31,10 @@ def load_policy(where: str | Path) -> Policy:
     """
     folder = checkpoint_folder(str(where))
     kind = read_config(folder).get("kind")
+    if kind == "backbone":
+        raise CheckpointError(
+            folder, "it holds a backbone without a head: train a policy on it, --start FOLDER."
+        )
     if not isinstance(kind, str) or kind not in KINDS:
         raise CheckpointError(folder, f"it holds a policy of unknown kind {kind!r}.")
     module, name = KINDS[kind].split(":")
@@ -48,27 +52,8 @@ def bundled() -> list[str]:
 
 def checkpoint_folder(where: str) -> Path:
     """Finds, or fetches from the hub, the folder that ``load_policy`` reads; see there."""
-    path = Path(where)
-    if "/" not in where and not path.is_dir():
+    if "/" not in where and not Path(where).is_dir():
         if where not in bundled():
             raise UnknownNameError("bundled policy", where, bundled())
         return BUNDLED / where
-    if path.is_dir():
-        return path
-    if where.startswith((".", "/", "~")) or where.count("/") > 1:
-        raise CheckpointError(where, "there is no such folder.")
-    return _download(where)
-
-
-@cache
-def _download(hub_id: str) -> Path:
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:
-        raise MissingExtraError("Loading from the hub", "tinyvla") from error
-    try:
-        return Path(
-            snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors", "*.onnx", "*.md"])
-        )
-    except Exception as error:  # the hub's client raises many kinds
-        raise CheckpointError(hub_id, f"it cannot be fetched from the hub: {error}") from error
+    return find_folder(where)

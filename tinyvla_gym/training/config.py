@@ -6,6 +6,7 @@ from typing import Any
 
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
+from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,26 @@ class TrainConfig:
         return cls(**typed)
 
 
+def _published(size: str) -> TrainConfig:
+    """The released run of a size: adapters on every linear layer, and the published U-Net."""
+    return TrainConfig(
+        model=TinyVLAConfig(
+            backbone="llava_pythia",
+            backbone_options=options(size),
+            widths=(256, 512, 1024),
+            step_size=256,
+            fusion_layers=1,
+        ),
+        warmup_steps=50,
+        batch_size=32,
+        draws=1,
+        learning_rate=2e-4,
+        weight_decay=0.0,
+        lora_rank=64,
+        lora_alpha=256.0,
+    )
+
+
 PRESETS = {
     "nano": TrainConfig(steps=14_000),
     "diffusion-policy": TrainConfig(  # the baseline without a vision-language model
@@ -125,6 +146,9 @@ PRESETS = {
         batch_size=32,
         shift_px=1,
     ),
+    "s": _published("s"),
+    "b": _published("b"),
+    "h": _published("h"),
 }
 
 

@@ -6,12 +6,17 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tinyvla_gym.data.cache import open_cache
+import torch
+
+from tinyvla_gym.data.cache import Cache, open_cache
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec, check_fit
+from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+from tinyvla_gym.policies.tinyvla.pretrained import Pretrained, is_backbone, load_backbone
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.loop import train
@@ -35,7 +40,8 @@ def train_on_dataset(
         run: Folder of the run; see ``train``.
         config: The settings.
         name: What messages and reports call the policy.
-        start: A policy to go on from, as ``load_policy`` takes it; fresh weights when None.
+        start: A policy to go on from, as ``load_policy`` takes it, or a backbone's
+            folder, which gets a fresh head; fresh weights when None.
         resume: Go on with an interrupted run.
         on_decoded: Told (done, total) episodes while the dataset is decoded.
         on_progress: Told of every line of the log.
@@ -49,7 +55,11 @@ def train_on_dataset(
     """
     dataset = Dataset(data)
     frames = open_cache(data, progress=on_decoded)
-    begin = None if start is None else _open_start(start, dataset)
+    begin = None
+    if start is not None and is_backbone(start):
+        begin = _grow_head(load_backbone(start), name, dataset, frames, config)
+    elif start is not None:
+        begin = _open_start(start, dataset)
     if begin is not None:
         config = replace(config, model=begin.config)
     facts = {
@@ -96,6 +106,21 @@ def _spec(name: str, dataset: Dataset, config: TrainConfig) -> PolicySpec:
 def _versions() -> dict[str, str]:
     packages = ("tinyvla-gym", "torch", "diffusers")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def _grow_head(
+    found: Pretrained, name: str, dataset: Dataset, frames: Cache, config: TrainConfig
+) -> TinyVLAPolicy:
+    """Puts a fresh head, and the data's statistics, on a backbone."""
+    config = replace(config, model=found.within(config.model))
+    interface = dataset.interface
+    torch.manual_seed(config.seed)
+    model = build(config.model, interface)
+    found.load_into(model.backbone)
+    normalizer = Normalizer.from_data(
+        interface.state, frames.state, interface.action, frames.action
+    )
+    return TinyVLAPolicy(model, config.model, _spec(name, dataset, config), normalizer)
 
 
 def _open_start(start: str, dataset: Dataset) -> TinyVLAPolicy:

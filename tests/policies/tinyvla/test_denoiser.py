@@ -1,6 +1,9 @@
 """Tests for policies/tinyvla/denoiser.py, against the released code's numbers where there are."""
 
+import copy
+
 import pytest
+import released_folders
 import torch
 from golden_head import inputs, numbers, official_weights, our_name, released_model
 from torch import nn
@@ -113,6 +116,24 @@ def test_noise_levels_are_embedded_as_in_the_released_code(golden, released) -> 
     same(wide(golden["sinusoid256_levels"]), golden["sinusoid256"])
     same(encoder[0](golden["timesteps"]), golden["time_sinusoid"])
     same(encoder(golden["timesteps"]), golden["time_embedding"])
+
+
+@torch.no_grad()
+def test_coarse_noise_levels_are_those_that_the_released_code_ships(golden, released) -> None:
+    shipped = {
+        name.removeprefix("coarse/"): tensor
+        for name, tensor in released_folders.numbers().items()
+        if name.startswith("coarse/")
+    }
+    coarse = SinusoidalEmbedding(32, coarse=True)
+    encoder = copy.deepcopy(released.head.denoiser.step_encoder)
+    encoder[0] = coarse
+
+    wide = SinusoidalEmbedding(256, coarse=True)(torch.arange(100))
+
+    assert torch.equal(wide, shipped["sinusoid256"].float())
+    assert torch.equal(coarse(golden["timesteps"]), shipped["time_sinusoid_legacy"])
+    same(encoder(golden["timesteps"]), shipped["time_embedding_legacy"])
 
 
 @pytest.mark.parametrize(

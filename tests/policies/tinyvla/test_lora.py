@@ -163,9 +163,11 @@ def test_a_merged_model_can_be_adapted_again() -> None:
     assert torch.equal(encoded(model), before)
 
 
-def test_an_adapted_policy_plans() -> None:
+def test_an_adapted_policy_plans_and_drops_nothing() -> None:
     policy = a_policy()
     add_lora(policy.model, rank=2, alpha=4.0)
+
+    assert not any(part.training for part in policy.model.modules())
 
     assert policy.plan(SEEN[0]).shape == (8, len(INTERFACE.action))
 

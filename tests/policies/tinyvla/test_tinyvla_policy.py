@@ -9,7 +9,7 @@ from fakes import INTERFACE, an_observation
 from tiny_models import CONFIG, NORMALIZER, SPEC, a_policy
 
 from tinyvla_gym.contracts import check_policy
-from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.errors import ConfigError, InterfaceMismatchError
 
 SEEN = [an_observation(x_m=x, instruction=s) for x, s in ((-0.5, "go"), (0.0, ""), (0.9, "stop"))]
 NOISE = np.random.default_rng(0).standard_normal((3, 8, 2), np.float32)
@@ -144,3 +144,10 @@ def test_spec_and_statistics_are_what_was_given(policy) -> None:
     assert policy.spec is SPEC
     assert policy.normalizer is NORMALIZER
     assert policy.config is CONFIG
+
+
+def test_pictures_of_another_size_are_refused_not_resized(policy) -> None:
+    small = {**SEEN[0], "image_front": np.zeros((6, 8, 3), np.uint8)}
+
+    with pytest.raises(InterfaceMismatchError, match="front: 12 x 16 px against 6 x 8 px"):
+        policy.plan(small)

@@ -1,12 +1,13 @@
 """The numbers that define a TinyVLA model, and how to build it from them."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from tinyvla_gym.errors import ChunkLengthError, ConfigError, UnknownNameError
+from tinyvla_gym.errors import ChunkLengthError, ConfigError, TinyVLAError, UnknownNameError
 from tinyvla_gym.interface import Interface
-from tinyvla_gym.policies.tinyvla.film_resnet import FilmResNet
+from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.heads.act import ActHead
 from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
 from tinyvla_gym.policies.tinyvla.heads.flow import FlowHead
@@ -15,9 +16,14 @@ from tinyvla_gym.policies.tinyvla.heads.one_step import OneStepHead
 from tinyvla_gym.policies.tinyvla.heads.regression import RegressionHead
 from tinyvla_gym.policies.tinyvla.heads.tokens import TokensHead
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
-from tinyvla_gym.policies.tinyvla.nano import NanoBackbone
 
-BACKBONES = {"film_resnet": FilmResNet, "nano": NanoBackbone}
+BACKBONES = {
+    "film_resnet": "tinyvla_gym.policies.tinyvla.film_resnet:FilmResNet",
+    "llava_pythia": "tinyvla_gym.policies.tinyvla.llava_pythia.backbone:LlavaPythia",
+    "nano": "tinyvla_gym.policies.tinyvla.nano:NanoBackbone",
+    "vlm": "tinyvla_gym.policies.tinyvla.vlm:VlmBackbone",
+}
+"""A backbone's name -> its class, as ``module:Class``: transformers is loaded where needed."""
 HEADS: dict[str, type[Head]] = {
     "act": ActHead,
     "diffusion": DiffusionHead,
@@ -26,7 +32,7 @@ HEADS: dict[str, type[Head]] = {
     "regression": RegressionHead,
     "tokens": TokensHead,
 }
-LATER = {"head": "diffusion", "head_options": {}}
+LATER = {"head": "diffusion", "head_options": {}, "coarse_levels": False}
 """Keys that the first checkpoints lack, and what they meant by it."""
 
 
@@ -35,7 +41,8 @@ class TinyVLAConfig:
     """One model; saved in the checkpoint's ``config.json``."""
 
     backbone: str = "nano"
-    """Which backbone; neither ``nano`` nor ``film_resnet`` has a pretrained VLM."""
+    """``llava_pythia`` is the released one, ``vlm`` any other of transformers; neither ``nano`` nor
+    ``film_resnet`` has a pretrained VLM."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
     head: str = "diffusion"
@@ -50,6 +57,8 @@ class TinyVLAConfig:
     """Channels of the U-Net's levels; (256, 512, 1024) in the released code."""
     step_size: int = 64
     """Width of the noise level's embedding; 256 in the released code."""
+    coarse_levels: bool = False
+    """Embeds noise levels in bfloat16, as the released code does."""
     kernel: int = 5
     """Width of the U-Net's convolutions [actions]."""
     groups: int = 8
@@ -118,18 +127,31 @@ class TinyVLAConfig:
         return cls(**{**facts, **typed})
 
 
+def build_backbone(config: TinyVLAConfig, cameras: int) -> Any:
+    """Builds a ``Backbone`` with fresh weights.
+
+    Raises:
+        ConfigError: If it does not know its options.
+    """
+    module, name = BACKBONES[config.backbone].split(":")
+    make = getattr(importlib.import_module(module), name)
+    try:
+        return make(cameras, **config.backbone_options)
+    except TinyVLAError:  # a sentence already
+        raise
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"The options {config.backbone_options} do not fit {config.backbone}: {error}"
+        ) from error
+
+
 def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
     """Builds the model for an interface, with fresh weights from torch's generator.
 
     Raises:
         ConfigError: If the backbone or the head does not know its options.
     """
-    try:
-        backbone = BACKBONES[config.backbone](len(interface.cameras), **config.backbone_options)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"The options {config.backbone_options} do not fit {config.backbone}: {error}"
-        ) from error
+    backbone = build_backbone(config, len(interface.cameras))
     try:
         head = HEADS[config.head].from_config(config, len(interface.action), backbone.width)
     except (AssertionError, RuntimeError, TypeError) as error:
@@ -139,3 +161,21 @@ def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
     return TinyVLA(
         backbone, head, state_size=len(interface.state), fusion_layers=config.fusion_layers
     )
+
+
+def check_chunks(config: TinyVLAConfig, spec: PolicySpec) -> None:
+    """Refuses a spec that promises other chunks than the model makes.
+
+    Raises:
+        ConfigError: It names both shapes.
+    """
+    made = (config.horizon, len(spec.interface.action))
+    noise = config.noise_shape(spec.interface)
+    if spec.horizon != made[0]:
+        promised = (spec.horizon, made[1])
+        raise ConfigError(f"The model makes chunks {made}, the spec's horizon says {promised}.")
+    if spec.noise_shape != noise:
+        raise ConfigError(
+            f"The model makes chunks {made} from noise {noise}, "
+            f"the spec's noise_shape says {spec.noise_shape}."
+        )

@@ -30,6 +30,7 @@ class ConditionalUnet1D(nn.Module):
         step_size: int = 256,
         kernel: int = 5,
         groups: int = 8,
+        coarse_levels: bool = False,
     ) -> None:
         """Builds the network.
 
@@ -40,11 +41,12 @@ class ConditionalUnet1D(nn.Module):
             step_size: Width of the noise level's embedding.
             kernel: Width of the convolutions [actions].
             groups: Groups of every GroupNorm.
+            coarse_levels: Embeds noise levels in bfloat16, for weights trained that way.
         """
         super().__init__()
         self._levels = Memory()
         self.step_encoder = nn.Sequential(
-            SinusoidalEmbedding(step_size),
+            SinusoidalEmbedding(step_size, coarse=coarse_levels),
             nn.Linear(step_size, 4 * step_size),
             nn.Mish(),
             nn.Linear(4 * step_size, step_size),
@@ -83,6 +85,7 @@ class ConditionalUnet1D(nn.Module):
             step_size=config.step_size,
             kernel=config.kernel,
             groups=config.groups,
+            coarse_levels=config.coarse_levels,
         )
 
     def forward(self, noisy: Tensor, level: Tensor, condition: Tensor) -> Tensor:
@@ -153,20 +156,24 @@ class ConvBlock(nn.Sequential):
 
 
 class SinusoidalEmbedding(nn.Module):
-    """Sines and cosines of the noise level, always in float32.
+    """Sines and cosines of the noise level, given in float32.
 
-    The released code computes them in bfloat16, which is off by up to 0.25 rad.
+    The released code computes them in bfloat16, which is off by up to 0.25 rad; ``coarse`` does
+    so too, for weights that were trained on it.
     """
 
     rates: Tensor
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, coarse: bool = False) -> None:
         super().__init__()
         half = size // 2
-        rates = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))
+        self._precision = torch.bfloat16 if coarse else torch.float32
+        places = torch.arange(half, dtype=self._precision)
+        rates = torch.exp(places * (-math.log(10_000) / (half - 1)))
         self.register_buffer("rates", rates, persistent=False)
 
     def forward(self, level: Tensor) -> Tensor:
         """Maps (B,) to (B, size)."""
-        phase = level.float()[:, None] * self.rates  # (B, size / 2)
-        return torch.cat([phase.sin(), phase.cos()], dim=-1)
+        rates = self.rates.to(self._precision)  # whatever the model was cast to
+        phase = level.to(self._precision)[:, None] * rates  # (B, size / 2)
+        return torch.cat([phase.sin(), phase.cos()], dim=-1).float()

@@ -1,16 +1,27 @@
 """Low-rank adapters on a backbone (LoRA, Hu et al., arXiv 2106.09685); peft does the work."""
 
-from typing import cast
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch import nn
+from torch import Tensor, nn
 
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 
+_ADAPTER = "default"
 
-def add_lora(model: TinyVLA, *, rank: int, alpha: float, dropout: float = 0.05) -> None:
-    """Puts adapters on every linear layer of the backbone and freezes its own weights.
+
+def add_lora(
+    model: TinyVLA,
+    *,
+    rank: int,
+    alpha: float,
+    dropout: float = 0.05,
+    targets: Sequence[str] | None = None,
+) -> None:
+    """Puts adapters on linear layers of the backbone and freezes its own weights.
 
     The head, the fusion and the norm stay trainable. Fresh adapters change nothing.
 
@@ -19,22 +30,60 @@ def add_lora(model: TinyVLA, *, rank: int, alpha: float, dropout: float = 0.05) 
         rank: Rank of the adapters, r.
         alpha: Their scale is ``alpha / rank``.
         dropout: Share of the adapters' inputs that training drops.
+        targets: Names of the layers within the backbone; every linear layer when None.
 
     Raises:
-        ConfigError: If the rank is below 1, or the backbone has no linear layer.
+        ConfigError: If the rank is below 1, or the backbone has no such layer.
     """
     if rank < 1:
         raise ConfigError(f"LoRA needs a rank of at least 1, got {rank}.")
     linear = [name for name, part in model.backbone.named_modules() if isinstance(part, nn.Linear)]
     if not linear:
         raise ConfigError("The backbone has no linear layer to adapt.")
+    strange = sorted(set(targets or ()) - set(linear))
+    if strange:
+        raise ConfigError(f"The backbone has no linear layer {strange[0]!r} to adapt.")
+    # As a pattern, because peft reads a list as endings of names, and may adapt more.
+    names = "|".join(re.escape(name) for name in (linear if targets is None else targets))
     config = LoraConfig(
-        r=rank, lora_alpha=cast(int, alpha), lora_dropout=dropout, target_modules=linear
+        r=rank, lora_alpha=cast(int, alpha), lora_dropout=dropout, target_modules=names
     )
-    model.backbone = get_peft_model(model.backbone, config)  # pyright: ignore[reportArgumentType]
+    adapted = get_peft_model(model.backbone, config)  # pyright: ignore[reportArgumentType]
+    model.backbone = adapted.train(model.training)  # or a planning policy would drop inputs
 
 
 def merge_lora(model: TinyVLA) -> None:
     """Adds the adapters into the weights and removes them; without adapters nothing happens."""
     if isinstance(model.backbone, PeftModel):
         model.backbone = cast(nn.Module, model.backbone.merge_and_unload())
+
+
+def lora_facts(model: TinyVLA) -> dict[str, Any] | None:
+    """Says which adapters a model has, as arguments of ``add_lora``; None without any."""
+    if not isinstance(model.backbone, PeftModel):
+        return None
+    config = cast(LoraConfig, model.backbone.peft_config[_ADAPTER])
+    inner = model.backbone.get_base_model()
+    targets = [name for name, part in inner.named_modules() if hasattr(part, "lora_A")]
+    return {
+        "rank": config.r,
+        "alpha": config.lora_alpha,
+        "dropout": config.lora_dropout,
+        "targets": targets,
+    }
+
+
+def plain_name(name: str) -> str:
+    """A weight's name without what peft adds: the weight's own, or ``<layer>.lora_A.weight``."""
+    within = name.replace("backbone.base_model.model.", "backbone.", 1)
+    return within.replace(".base_layer.", ".").replace(f".{_ADAPTER}.", ".")
+
+
+def plain_weights(model: TinyVLA) -> dict[str, Tensor]:
+    """A model's state by plain names."""
+    return {plain_name(name): tensor for name, tensor in model.state_dict().items()}
+
+
+def load_plain_weights(model: TinyVLA, weights: Mapping[str, Tensor]) -> None:
+    """Gives a model its state back; the names are those of ``plain_weights``."""
+    model.load_state_dict({name: weights[plain_name(name)] for name in model.state_dict()})

@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from tinyvla_gym.errors import CheckpointError, ConfigError
+from tinyvla_gym.errors import InterfaceMismatchError
 from tinyvla_gym.interface import ActionChunk, Observation
-from tinyvla_gym.policies.checkpoint import read_folder, write_folder
+from tinyvla_gym.policies.hub import find_folder, upload
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
-from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build
+from tinyvla_gym.policies.tinyvla import saving
+from tinyvla_gym.policies.tinyvla.card import card
+from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, check_chunks
 from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
-
-KIND = "tinyvla"
 
 
 class TinyVLAPolicy:
@@ -111,6 +110,7 @@ class TinyVLAPolicy:
     def inputs(self, observations: Sequence[Observation]) -> Inputs:
         """Turns observations into a batch on the model's device."""
         device = next(self.model.parameters()).device
+        self._check_pictures(observations)
         images = [
             torch.from_numpy(np.stack([seen[f"image_{camera.name}"] for seen in observations]))
             for camera in self.spec.interface.cameras
@@ -123,94 +123,74 @@ class TinyVLAPolicy:
             state=torch.from_numpy(state).to(device),
         )
 
-    def save_pretrained(self, folder: Path | str, *, half: bool = False) -> None:
+    def _check_pictures(self, observations: Sequence[Observation]) -> None:
+        """Nothing is resized silently: a picture has the size that the spec says."""
+        problems = {
+            f"camera {camera.name}: {camera.height} x {camera.width} px against "
+            f"{' x '.join(map(str, np.shape(seen[f'image_{camera.name}'])[:2]))} px"
+            for camera in self.spec.interface.cameras
+            for seen in observations
+            if np.shape(seen[f"image_{camera.name}"]) != (camera.height, camera.width, 3)
+        }
+        if problems:
+            raise InterfaceMismatchError(self.spec.name, "this env", sorted(problems))
+
+    def save_pretrained(
+        self, folder: Path | str, *, half: bool = False, base: Path | str | None = None
+    ) -> None:
         """Writes a folder that ``from_pretrained`` reads.
+
+        Adapters are written beside the weights that they adapt; ``lora.merge_lora`` first writes
+        their sum.
 
         Args:
             folder: Where to; created, or replaced if it holds a checkpoint.
             half: Rounds the weights to float16, half the size.
+            base: A backbone's folder or hub id: what the policy has in common with it is not
+                written again, but read from there.
 
         Raises:
             OutputError: If the folder cannot be written.
+            CheckpointError: If there is no such base.
         """
-        weights = {
-            name: (tensor.half() if half and tensor.is_floating_point() else tensor)
-            .contiguous()
-            .cpu()
-            for name, tensor in self.model.state_dict().items()
-        }
-        config = {
-            "kind": KIND,
-            "model": self.config.to_dict(),
-            "spec": self.spec.to_dict(),
-            "normalizer": self._normalizer.to_dict(),
-            "facts": self.facts,
-        }
-        write_folder(Path(folder), config, weights)
+        saving.save(self, Path(folder), half=half, base=base)
 
-    @classmethod
-    def from_pretrained(cls, folder: Path | str) -> "TinyVLAPolicy":
-        """Reads a checkpoint folder; weights become float32.
+    def push_to_hub(
+        self, hub_id: str, *, half: bool = True, private: bool = False, facts: str = ""
+    ) -> str:
+        """Sends the policy to the Hugging Face Hub, with a card that says what it is.
+
+        Args:
+            hub_id: ``owner/name``; created if there is none.
+            half: Rounds the weights to float16, half the size.
+            private: Hides a repository that is created.
+            facts: What the card should say beside what the policy knows of itself, in Markdown.
+
+        Returns:
+            Where it can be seen.
 
         Raises:
-            CheckpointError: If a file is missing, cut short, or does not fit the others.
+            OutputError: If the hub cannot be reached or does not take it.
         """
-        folder = Path(folder)
-        written, weights = read_folder(folder, kind=KIND)
-        try:
-            config = TinyVLAConfig.from_dict(written["model"])
-            spec = PolicySpec.from_dict(written["spec"])
-            normalizer = Normalizer.from_dict(
-                written["normalizer"],
-                state_names=spec.interface.state,
-                action_names=spec.interface.action,
-            )
-            check_chunks(config, spec)
-            model = build(config, spec.interface)
-            facts = dict(written["facts"])
-        except KeyError as error:
-            raise CheckpointError(folder, f"config.json has no {error}.") from error
-        except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointError(folder, f"config.json does not fit: {error}") from error
-        _check_weights(folder, weights, model.state_dict())
-        model.load_state_dict(weights)  # half precision becomes float32
-        return cls(model, config, spec, normalizer, facts=facts)
-
-
-def check_chunks(config: TinyVLAConfig, spec: PolicySpec) -> None:
-    """Refuses a spec that promises other chunks than the model makes.
-
-    Raises:
-        ConfigError: It names both shapes.
-    """
-    made = (config.horizon, len(spec.interface.action))
-    noise = config.noise_shape(spec.interface)
-    if spec.horizon != made[0]:
-        promised = (spec.horizon, made[1])
-        raise ConfigError(f"The model makes chunks {made}, the spec's horizon says {promised}.")
-    if spec.noise_shape != noise:
-        raise ConfigError(
-            f"The model makes chunks {made} from noise {noise}, "
-            f"the spec's noise_shape says {spec.noise_shape}."
+        words = card(self, hub_id, facts)
+        return upload(
+            hub_id,
+            lambda folder: saving.save(self, folder, half=half, words=words),
+            private=private,
         )
 
+    @classmethod
+    def from_pretrained(
+        cls, where: Path | str, *, base: Path | str | None = None
+    ) -> "TinyVLAPolicy":
+        """Reads a checkpoint from a folder or the Hugging Face Hub; weights become float32.
 
-def _check_weights(folder: Path, have: dict[str, Tensor], want: dict[str, Tensor]) -> None:
-    misshaped = [
-        f"{name} {tuple(have[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in want.items()
-        if name in have and have[name].shape != tensor.shape
-    ]
-    problems = {
-        "missing": sorted(want.keys() - have.keys()),
-        "unexpected": sorted(have.keys() - want.keys()),
-        "misshaped": misshaped,
-    }
-    if any(problems.values()):
-        listed = (f"{what} weights: {_shown(names)}" for what, names in problems.items())
-        raise CheckpointError(folder, "; ".join(listed) + ".")
+        Args:
+            where: A folder, or a hub id ``owner/name``.
+            base: Where the backbone lies now that the checkpoint was saved without.
 
-
-def _shown(names: Sequence[str], most: int = 5) -> str:
-    more = [f"{len(names) - most} more"] if len(names) > most else []
-    return ", ".join([*names[:most], *more]) or "none"
+        Raises:
+            CheckpointError: If a file is missing, cut short, or does not fit the others, or the
+                hub does not give it.
+        """
+        return cls(**saving.load(find_folder(where), base))

@@ -1,0 +1,103 @@
+"""From a vision-language model's folder, as transformers saves it, to a backbone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModel
+
+from tinyvla_gym.errors import CheckpointError
+from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build_backbone
+from tinyvla_gym.policies.tinyvla.pretrained import Pretrained
+from tinyvla_gym.policies.tinyvla.strict import check_weights
+from tinyvla_gym.policies.tinyvla.vocabulary import FILE as VOCABULARY
+
+BYTES = "bytes"
+
+
+def import_vlm(
+    folder: Path,
+    *,
+    side: int | None = None,
+    layers: int | None = None,
+    hidden: int = -1,
+    tokenizer: str | None = None,
+) -> Pretrained:
+    """Reads an image-text-to-text model of transformers, cut to the layers that are wanted.
+
+    Args:
+        folder: Holds ``config.json``, the weights, and the vocabulary.
+        side: Of the square that the model's eyes read [px]; the config's picture size when None.
+        layers: Language layers to keep; all when None.
+        hidden: Which hidden state becomes the features.
+        tokenizer: A ``tokenizer.json`` from elsewhere, or ``bytes`` for none.
+
+    Raises:
+        CheckpointError: If a file is missing or damaged, or weights are missing or unexpected.
+    """
+    facts = _json(folder / "config.json")
+    options: dict[str, Any] = {
+        "vlm": facts,
+        "side": side or _side(folder, facts),
+        "layers": layers,
+        "hidden": hidden,
+        "tokenizer": _vocabulary(folder, tokenizer),
+    }
+    if (folder / "preprocessor_config.json").is_file():
+        colours = _json(folder / "preprocessor_config.json")
+        for ours, theirs in (("mean", "image_mean"), ("std", "image_std")):
+            if theirs in colours:
+                options[ours] = tuple(colours[theirs])
+    backbone = build_backbone(TinyVLAConfig(backbone="vlm", backbone_options=options), 1)
+    wanted = backbone.state_dict()
+    held = {f"vlm.{name}": tensor for name, tensor in _model(folder).state_dict().items()}
+    # What is left over are the language layers above the last one that is kept.
+    weights = {name: held[name].float() for name in wanted if name in held}
+    check_weights(folder, weights, wanted)
+    return Pretrained(name="vlm", options=options, weights=weights)
+
+
+def _model(folder: Path) -> nn.Module:
+    try:
+        model, report = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
+        )
+    except Exception as error:  # transformers passes on whatever its file readers raise
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise CheckpointError(
+            folder, f"its weights are missing, damaged or cut short; fetch them again. ({lines[0]})"
+        ) from error
+    unexpected = [name for name in report["unexpected_keys"] if "lm_head" not in name]
+    for what, names in (("missing", report["missing_keys"]), ("unexpected", unexpected)):
+        if names:
+            raise CheckpointError(folder, f"{what} weights: {', '.join(sorted(names)[:5])}.")
+    return model
+
+
+def _side(folder: Path, facts: dict[str, Any]) -> int:
+    size = facts.get("vision_config", {}).get("image_size")
+    size = size[0] if isinstance(size, list) and size else size
+    if not isinstance(size, int):
+        raise CheckpointError(
+            folder, "config.json names no picture size; say what the model's eyes shall read."
+        )
+    return size
+
+
+def _vocabulary(folder: Path, given: str | None) -> str:
+    if given is not None:
+        return "" if given == BYTES else given
+    if (folder / VOCABULARY).is_file():
+        return str(folder / VOCABULARY)
+    raise CheckpointError(
+        folder, f"it has no {VOCABULARY}. Copy it from where the weights came from, or name one."
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise CheckpointError(path.parent, f"{path.name} is missing or damaged: {error}") from error

@@ -1,0 +1,91 @@
+"""From instructions to a language model's integers, with a mark where the pictures go.
+
+Shapes: B batch, L pieces of the longest prompt.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from tinyvla_gym.errors import ConfigError, InstructionError
+from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary
+
+PICTURES = -200
+"""Where the pictures' tokens go; the same place in every prompt."""
+PADDING = -1
+"""Fills the shorter prompts of a batch, on the right."""
+
+
+class Prompts:
+    """Turns instructions into prompts, and prompts into integers."""
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        before: str,
+        after: Callable[[str], str],
+        end: Sequence[int] = (),
+        longest: int,
+    ) -> None:
+        """Prepares what all prompts share.
+
+        Args:
+            vocabulary: Splits text into pieces.
+            before: What stands before the pictures.
+            after: Makes what stands behind them from an instruction.
+            end: Pieces that end every prompt.
+            longest: Pieces that the language model has places for, the pictures' mark among
+                them.
+
+        Raises:
+            ConfigError: If a prompt does not fit even without a sentence.
+        """
+        self.vocabulary = vocabulary
+        self.after = after
+        self.longest = longest
+        self._before = [*vocabulary.encode(before), PICTURES]
+        self._end = list(end)
+        shortest = len(self._encoded(""))
+        if shortest > longest:
+            raise ConfigError(
+                f"The prompt around a sentence has {shortest} pieces, but the pictures leave "
+                f"places for {longest}: use fewer cameras or smaller pictures."
+            )
+
+    def __call__(self, instructions: Sequence[str]) -> Tensor:
+        """Turns instructions into integers, int64, (B, L).
+
+        Raises:
+            InstructionError: If one is longer than the language model's context.
+        """
+        rows = [self._encoded(instruction) for instruction in instructions]
+        for instruction, row in zip(instructions, rows, strict=True):
+            if len(row) > self.longest:
+                raise InstructionError(
+                    f"The instruction {instruction!r} makes a prompt of {len(row)} pieces; beside "
+                    f"the pictures there are places for {self.longest}. Use a shorter sentence."
+                )
+        table = torch.full((len(rows), max(map(len, rows), default=0)), PADDING)
+        for place, row in enumerate(rows):
+            table[place, : len(row)] = torch.tensor(row)
+        return table
+
+    def _encoded(self, instruction: str) -> list[int]:
+        return [*self._before, *self.vocabulary.encode(self.after(instruction)), *self._end]
+
+
+def trimmed(words: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Cuts a batch to its longest prompt.
+
+    Args:
+        words: What ``Prompts`` gave, (B, L).
+
+    Returns:
+        The words, their mask (False where padded), and the pictures' place.
+    """
+    counts = words != PADDING
+    longest = max(1, int(counts.sum(1).max()))
+    words, counts = words[:, :longest], counts[:, :longest]
+    return words, counts, int((words[0] == PICTURES).nonzero())

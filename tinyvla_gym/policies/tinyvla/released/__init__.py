@@ -1,0 +1,1 @@
+"""Importers of what TinyVLA's authors released, and of runs that their code trained."""

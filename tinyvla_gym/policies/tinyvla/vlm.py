@@ -1,0 +1,227 @@
+"""Any compact image-text-to-text model of transformers as a backbone.
+
+The model's own forward pass is run, so that its masks and positions are its own. What differs
+from one family to the next is how pictures are handed over; the signature tells:
+
+    ``image_grid_thw``         Qwen-VL and kin: patches in a row
+    ``pixel_attention_mask``   Idefics, SmolVLM: (B, pictures, 3, S, S)
+    neither                    InternVL, PaliGemma, LLaVA: (B * pictures, 3, S, S)
+
+Shapes: B batch, S side of the picture [px], L pieces of the prompt, T tokens, C features.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PretrainedConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+from tinyvla_gym.errors import ConfigError, InstructionError, UnknownNameError
+from tinyvla_gym.policies.tinyvla.backbone import Tokens
+from tinyvla_gym.policies.tinyvla.pictures import PicturePath, Pictures
+from tinyvla_gym.policies.tinyvla.prompts import Prompts, trimmed
+from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
+
+HALF = (0.5, 0.5, 0.5)
+
+
+class VlmBackbone(nn.Module):
+    """A vision-language model of transformers, cut to as many layers as wanted."""
+
+    def __init__(
+        self,
+        cameras: int,
+        *,
+        vlm: Mapping[str, Any],
+        side: int,
+        layers: int | None = None,
+        hidden: int = -1,
+        picture_path: PicturePath = "plain",
+        crop_frac: float = 1.0,
+        mean: Sequence[float] = HALF,
+        std: Sequence[float] = HALF,
+        before: str = "",
+        after: str = "\n{instruction}",
+        tokenizer: str = "",
+    ) -> None:
+        """Builds the backbone with random weights.
+
+        Args:
+            cameras: Number of cameras.
+            vlm: The model's config as a dictionary, ``model_type`` among it.
+            side: S, what the model's eyes read.
+            layers: Language layers to keep; the others are not built. None keeps all.
+            hidden: Which hidden state is the tokens' features: 0 is the embeddings', -1 the last
+                kept layer's, after the final norm.
+            picture_path: How pictures are prepared, see ``Pictures``.
+            crop_frac: Share of a picture that the released path keeps.
+            mean: Of each colour.
+            std: Of each colour.
+            before: What the prompt says before the pictures.
+            after: And behind them; ``{instruction}`` is the sentence.
+            tokenizer: The vocabulary's file; bytes when empty.
+
+        Raises:
+            UnknownNameError: If transformers has no such image-text-to-text model.
+            ConfigError: If the parts do not fit each other.
+            CheckpointError: If the vocabulary's file is missing or damaged.
+        """
+        super().__init__()
+        config = _config(vlm, layers)
+        text = config.get_text_config()
+        if not -text.num_hidden_layers - 1 <= hidden <= text.num_hidden_layers:
+            raise ConfigError(
+                f"hidden={hidden} is none of {text.num_hidden_layers + 1} hidden states."
+            )
+        if "{instruction}" not in after:
+            raise ConfigError(f"The prompt {after!r} has no place for the {{instruction}}.")
+        self.vlm: Any = AutoModel.from_config(config)
+        self.width = int(text.hidden_size)
+        self.pictures = Pictures(
+            side=side, path=picture_path, crop_frac=crop_frac, mean=mean, std=std
+        )
+        vocabulary = read_vocabulary(tokenizer)
+        if vocabulary.size > text.vocab_size:
+            raise ConfigError(
+                f"The vocabulary has {vocabulary.size} pieces, the model embeds {text.vocab_size}."
+            )
+        self._places = int(getattr(text, "max_position_embeddings", 1 << 20))
+        self._prompts = Prompts(
+            vocabulary,
+            before=before,
+            after=lambda instruction: after.replace("{instruction}", instruction),
+            longest=self._places,
+        )
+        self._cameras = cameras
+        self._hidden = hidden
+        self._accepts = frozenset(inspect.signature(self.vlm.forward).parameters)
+        self._per_picture = 0  # not known yet
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What splits sentences into pieces."""
+        return self._prompts.vocabulary
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Turns sentences into prompts, int64, (B, L)."""
+        return self._prompts(sentences)
+
+    def forward(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
+        """Looks and reads; see ``Backbone``."""
+        pixels = torch.stack([self.pictures(image) for image in images], dim=1)
+        pixels = pixels.to(self.vlm.dtype).contiguous()  # (B, cameras, 3, S, S)
+        given = handed_over(pixels, self.vlm.config, self._accepts)
+        ids, mask = self._spliced(words, self._tokens_per_picture(pixels))
+        if "mm_token_type_ids" in self._accepts:
+            given["mm_token_type_ids"] = (ids == _picture_id(self.vlm.config)).int()
+        if "token_type_ids" in self._accepts:
+            given["token_type_ids"] = torch.zeros_like(ids)  # PaliGemma: all of it is the prompt
+        seen = self.vlm(
+            input_ids=ids,
+            attention_mask=mask.long(),
+            output_hidden_states=self._hidden != -1,
+            use_cache=False,
+            **given,
+        )
+        features = (
+            seen.last_hidden_state if self._hidden == -1 else seen.hidden_states[self._hidden]
+        )
+        return Tokens(features=features.float(), mask=mask)
+
+    @torch.no_grad()
+    def _tokens_per_picture(self, pixels: Tensor) -> int:
+        """Asks the model once what it makes of one picture."""
+        if not self._per_picture:
+            one = handed_over(pixels[:1, :1], self.vlm.config, self._accepts)
+            features = self.vlm.get_image_features(**one)
+            features = getattr(features, "pooler_output", features)
+            first = features[0]
+            self._per_picture = first.numel() // first.shape[-1]
+        return self._per_picture
+
+    def _spliced(self, words: Tensor, per_picture: int) -> tuple[Tensor, Tensor]:
+        """Puts the pictures' marks in their place; ids and mask (B, T)."""
+        words, counts, place = trimmed(words)
+        config = self.vlm.config
+        mark = [_picture_id(config)] * per_picture
+        frame = [getattr(config, f"vision_{end}_token_id", None) for end in ("start", "end")]
+        if None not in frame:  # Qwen-VL tells one picture from the next by these
+            mark = [frame[0], *mark, frame[1]]
+        marks = words.new_tensor(mark * self._cameras).expand(len(words), -1)
+        if words.shape[1] - 1 + marks.shape[1] > self._places:
+            raise InstructionError(
+                f"{self._cameras} cameras make {marks.shape[1]} tokens and the longest prompt "
+                f"{words.shape[1] - 1} more; the model has places for {self._places}. Use fewer "
+                "cameras, smaller pictures or a shorter sentence."
+            )
+        seen = counts.new_ones(marks.shape)
+        text = words.clamp(min=0)  # a padded place may hold any piece
+        return (
+            torch.cat([text[:, :place], marks, text[:, place + 1 :]], dim=1),
+            torch.cat([counts[:, :place], seen, counts[:, place + 1 :]], dim=1),
+        )
+
+
+def handed_over(
+    pixels: Tensor, config: PretrainedConfig, accepts: frozenset[str]
+) -> dict[str, Tensor]:
+    """Arranges pictures as a family of models takes them.
+
+    Args:
+        pixels: Shape (B, pictures, 3, S, S).
+        config: The model's.
+        accepts: Arguments of its forward pass.
+
+    Raises:
+        ConfigError: If S does not divide into the model's patches.
+    """
+    if "image_grid_thw" in accepts:
+        return _in_patches(pixels.flatten(0, 1), config.vision_config)
+    if "pixel_attention_mask" in accepts:
+        return {"pixel_values": pixels}
+    return {"pixel_values": pixels.flatten(0, 1)}
+
+
+def _in_patches(pixels: Tensor, eyes: Any) -> dict[str, Tensor]:
+    """Cuts pictures (N, 3, S, S) into a row of patches, grouped as they will be merged."""
+    patch, merge, frames = eyes.patch_size, eyes.spatial_merge_size, eyes.temporal_patch_size
+    count, colours, side, _ = pixels.shape
+    if side % (patch * merge):
+        raise ConfigError(f"side={side} must be a multiple of {patch * merge} for these eyes.")
+    cells = side // patch
+    halves = (cells // merge, merge, patch)
+    film = pixels[:, None].expand(-1, frames, -1, -1, -1)  # one picture is a film that stands still
+    film = film.reshape(count, frames, colours, *halves, *halves)
+    rows = film.permute(0, 3, 6, 4, 7, 2, 1, 5, 8)  # (N, big, big, small, small, 3, frames, ...)
+    return {
+        "pixel_values": rows.reshape(count * cells * cells, -1),
+        "image_grid_thw": torch.tensor([[1, cells, cells]] * count, device=pixels.device),
+    }
+
+
+def _config(facts: Mapping[str, Any], layers: int | None) -> PretrainedConfig:
+    given = dict(facts)
+    kind = str(given.pop("model_type", None))
+    if kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+        raise UnknownNameError(
+            "image-text-to-text model", kind, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+        )
+    config = AutoConfig.for_model(kind, **given)
+    text = config.get_text_config()
+    if layers is not None:
+        if not 1 <= layers <= text.num_hidden_layers:
+            raise ConfigError(f"layers={layers} must be from 1 to {text.num_hidden_layers}.")
+        text.num_hidden_layers = layers
+        if getattr(text, "layer_types", None):
+            text.layer_types = text.layer_types[:layers]
+    return config
+
+
+def _picture_id(config: Any) -> int:
+    for name in ("image_token_id", "image_token_index"):
+        if getattr(config, name, None) is not None:
+            return int(getattr(config, name))
+    raise ConfigError(f"The config of {config.model_type} does not say which token is a picture.")
