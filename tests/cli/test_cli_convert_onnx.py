@@ -48,5 +48,7 @@ def test_a_policy_is_exported_and_its_size_said(cli, source, exports, tmp_path, 
 
 
 def test_a_mistake_is_explained(refused, source, tmp_path) -> None:
-    assert "Did you mean 'nano'" in refused("convert", "nanoo", "--out", tmp_path / "new")
-    assert "more than a checkpoint" in refused("convert", source, "--out", tmp_path)
+    assert "Did you mean 'nano'" in refused(
+        "convert", "nanoo", "--to", "onnx", "--out", tmp_path / "new"
+    )
+    assert "more than a checkpoint" in refused("convert", source, "--to", "onnx", "--out", tmp_path)
