@@ -12,7 +12,8 @@ import sys
 from tinyvla_gym.envs import graphics
 from tinyvla_gym.errors import GraphicsError
 try:
-    graphics.make_current()
+    with graphics.drawing():
+        pass
 except GraphicsError as error:
     print(error, file=sys.stderr)
     sys.exit($no_opengl)"
