@@ -10,6 +10,7 @@ import torch
 from fakes import INTERFACE
 from tiny_models import CONFIG, a_model
 
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.training.batches import Batches
 from tinyvla_gym.training.config import TrainConfig
@@ -259,3 +260,18 @@ def test_frames_that_are_mapped_from_a_read_only_file_will_do(tmp_path) -> None:
     frames.state.flags.writeable = False
 
     assert same(make(frames).at(1), make().at(1))
+
+
+def test_an_epoch_shows_a_repeated_tasks_frames_that_often():
+    config = replace(PLAIN, batch_size=1, task_repeats={"open": 3})
+    batches = make(config=config)
+    shown = 3 * (7 + 5) + 12  # the first and the last episode open, the second shuts
+    for epoch in range(2):
+        steps = range(epoch * shown, (epoch + 1) * shown)
+        seen = Counter(chain.from_iterable(frames_of(batches.at(step)) for step in steps))
+        assert [seen[frame] for frame in range(24)] == [3] * 7 + [1] * 12 + [3] * 5
+
+
+def test_repeating_a_task_that_the_data_lacks_is_refused():
+    with pytest.raises(ConfigError, match=r"no episode of close, which task_repeats names"):
+        make(config=replace(PLAIN, task_repeats={"open": 2, "close": 2}))

@@ -37,6 +37,7 @@ def test_an_unknown_preset_gets_a_suggestion() -> None:
 
 
 IMPOSSIBLE = {
+    "a task shown never": ({"task_repeats": {"push": 0}}, "task_repeats must be at least 1 each"),
     "warm-up to the end": ({"steps": 300, "warmup_steps": 300}, "warmup_steps=300 must be below"),
     "no frames": ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
     "no draws": ({"draws": 0}, "draws must be at least 1"),

@@ -18,7 +18,8 @@ class Train:
     out: Path
     """Folder of the run; the policy will be in its checkpoint/."""
     preset: str = "nano"
-    """nano, tiny for the toy, diffusion-policy, or s, b, h: the published sizes with LoRA."""
+    """nano, nano-mt50 for all fifty tasks, tiny for the toy, diffusion-policy, or s, b, h: the
+    published sizes with LoRA."""
     head: str | None = None
     """act, diffusion, flow, one_step, regression or tokens instead of the preset's head."""
     steps: int | None = None

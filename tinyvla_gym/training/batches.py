@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tinyvla_gym.data.windows import chunk_indices
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
 from tinyvla_gym.training.config import TrainConfig
@@ -111,6 +112,7 @@ class Batches:
         sentences = sorted(set(frames.instructions))
         self._words = model.tokenize(sentences)
         self._choices = _sentence_choices(frames, sentences, shuffle=config.shuffle_sentences)
+        self._pool = _epoch(frames, config.task_repeats)
         self._epoch = -1
         self._order = np.empty(0, np.int64)
 
@@ -153,13 +155,30 @@ class Batches:
 
     def _indices(self, step: int) -> NDArray[np.int64]:
         """Frames of a step: every epoch is a fresh shuffle, cut into batches."""
-        total, size = len(self._frames.state), min(self._config.batch_size, len(self._frames.state))
+        total = len(self._pool)
+        size = min(self._config.batch_size, total)
         per_epoch = total // size
         epoch, place = divmod(step, per_epoch)
         if epoch != self._epoch:
-            self._order = np.random.default_rng([self._config.seed, 0, epoch]).permutation(total)
+            rng = np.random.default_rng([self._config.seed, 0, epoch])
+            self._order = rng.permutation(self._pool)
             self._epoch = epoch
         return np.sort(self._order[place * size : (place + 1) * size])
+
+
+def _epoch(frames: Frames, repeats: Mapping[str, int]) -> NDArray[np.int64]:
+    """What one epoch shows, in order: every frame, those of some tasks several times.
+
+    Raises:
+        ConfigError: If the data has none of a task that is to be repeated.
+    """
+    missing = sorted(set(repeats) - set(frames.tasks))
+    if missing:
+        raise ConfigError(
+            f"The data has no episode of {', '.join(missing)}, which task_repeats names."
+        )
+    counts = np.array([repeats.get(task, 1) for task in frames.tasks])
+    return np.repeat(np.arange(len(frames.state)), counts[frames.episode_of])
 
 
 def _sentence_choices(

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tinyvla_gym.errors import ConfigError, UnknownNameError
+from tinyvla_gym.evaluation.suites import TIERS
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import options
 
@@ -47,6 +48,8 @@ class TrainConfig:
     """Largest relative change of brightness and of contrast."""
     shuffle_sentences: bool = True
     """Draws each sample's sentence from all that the dataset pairs with its task."""
+    task_repeats: dict[str, int] = field(default_factory=dict)
+    """How often an epoch shows each frame of a task; once if the task is not named."""
     seed: int = 0
     """Seeds initialisation, order, augmentation and diffusion noise."""
     processes: int = 1
@@ -68,6 +71,8 @@ class TrainConfig:
         for name in ("warmup_steps", "lora_rank", "shift_px", "jitter", "seed", "foresight_weight"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
+        if any(count < 1 for count in self.task_repeats.values()):
+            raise ConfigError(f"task_repeats must be at least 1 each, got {self.task_repeats}.")
         if self.processes > self.batch_size:
             raise ConfigError(
                 f"processes={self.processes} cannot share batches of {self.batch_size} frames."
@@ -124,6 +129,10 @@ def _published(size: str) -> TrainConfig:
 
 PRESETS = {
     "nano": TrainConfig(steps=14_000),
+    "nano-mt50": TrainConfig(  # the tier average weighs the 22 harder tasks more than the 28 easy
+        steps=24_000,
+        task_repeats={task: 2 for tier, tasks in TIERS.items() if tier != "easy" for task in tasks},
+    ),
     "diffusion-policy": TrainConfig(  # the baseline without a vision-language model
         model=TinyVLAConfig(
             backbone="film_resnet",
