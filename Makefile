@@ -17,10 +17,10 @@ REQUIREMENTS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint docs peers clean
+.PHONY: help setup demo test lint docs peers mt50 clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "PYTHON=python3.12   the Python to build .venv from, 3.11 to 3.13 (default python3)"
 	@echo "TORCH_INDEX=URL     take torch from here first; PyTorch's CPU wheels are by far the smaller download"
@@ -47,6 +47,31 @@ docs: $(DEV_INSTALLED) ## Check the README's map and every link and example in t
 
 peers: $(BIN)/pip ## Install LeRobot and EnvPool in environments of their own, to compare with
 	@TORCH_INDEX=$(TORCH_INDEX) scripts/peers.sh $(BIN)/python
+
+# Each stage goes on where it was interrupted, and is left out once its result is there.
+MT50 := runs/mt50
+RUN := OMP_NUM_THREADS=1 $(BIN)/tinyvla-gym
+
+mt50: $(MT50)/results/results.json ## Make the bundled policy anew: hours; interrupt it at will, it goes on
+
+$(MT50)/ten/meta/info.json: | $(DEMO_INSTALLED)
+	@scripts/ensure_gl.sh $(BIN)/python
+	$(RUN) collect mt10 --out $(MT50)/ten --resume
+
+$(MT50)/first/checkpoint/config.json: $(MT50)/ten/meta/info.json
+	$(RUN) train --preset nano --data $(MT50)/ten --out $(MT50)/first --resume
+
+$(MT50)/fifty/meta/info.json: | $(DEMO_INSTALLED)
+	@scripts/ensure_gl.sh $(BIN)/python
+	$(RUN) collect mt50 --out $(MT50)/fifty --resume
+
+$(MT50)/nano/checkpoint/config.json: $(MT50)/first/checkpoint/config.json $(MT50)/fifty/meta/info.json
+	$(RUN) train --preset nano-mt50 --start ./$(MT50)/first/checkpoint --data $(MT50)/fifty \
+		--out $(MT50)/nano --name nano --resume
+
+$(MT50)/results/results.json: $(MT50)/nano/checkpoint/config.json
+	$(RUN) evaluate --policy ./$(MT50)/nano/checkpoint --suite mt50 --out $(MT50)/results \
+		--workers 2 --resume
 
 clean: ## Delete the environments and caches; runs/ stays
 	rm -rf .venv .venv-peers build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
