@@ -56,14 +56,14 @@ mt50: $(MT50)/results/results.json ## Make the bundled policy anew: hours; inter
 
 $(MT50)/ten/meta/info.json: | $(DEMO_INSTALLED)
 	@scripts/ensure_gl.sh $(BIN)/python
-	$(RUN) collect mt10 --out $(MT50)/ten --resume
+	$(RUN) collect mt10 --out $(MT50)/ten --workers 2 --resume
 
 $(MT50)/first/checkpoint/config.json: $(MT50)/ten/meta/info.json
 	$(RUN) train --preset nano --data $(MT50)/ten --out $(MT50)/first --resume
 
 $(MT50)/fifty/meta/info.json: | $(DEMO_INSTALLED)
 	@scripts/ensure_gl.sh $(BIN)/python
-	$(RUN) collect mt50 --out $(MT50)/fifty --resume
+	$(RUN) collect mt50 --out $(MT50)/fifty --workers 2 --resume
 
 $(MT50)/nano/checkpoint/config.json: $(MT50)/first/checkpoint/config.json $(MT50)/fifty/meta/info.json
 	$(RUN) train --preset nano-mt50 --start ./$(MT50)/first/checkpoint --data $(MT50)/fifty \

@@ -1,13 +1,21 @@
 """Tests for demonstrations.py."""
 
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.demonstrations import Plan, collect
+from tinyvla_gym.demonstrations.playing import ExpertPlayer
 from tinyvla_gym.envs.reach import ReachEnv
 from tinyvla_gym.envs.registration import REACH_ID, metaworld_id
 from tinyvla_gym.errors import ConfigError, OutputError
+from tinyvla_gym.evaluation.processes import ProcessCrew
 
 OPTIONS = {"cameras": {"top": 8}}
 SOME_FAIL = Plan(episodes=4, seed=10, horizon=14, linger=0, noisy_frac=0.5)
@@ -56,6 +64,73 @@ def test_interrupted_and_resumed_it_gives_the_same_dataset(tmp_path, after) -> N
     whole, broken = Dataset(tmp_path / "whole"), Dataset(tmp_path / "broken")
     assert whole.fingerprint() == broken.fingerprint()
     assert whole.seeds == broken.seeds
+
+
+def test_who_plays_makes_no_difference(tmp_path) -> None:
+    heard = []
+    collect_reach(tmp_path / "alone", SOME_FAIL)
+
+    with ProcessCrew(ExpertPlayer, 2) as crew:
+        collect_reach(
+            tmp_path / "together",
+            SOME_FAIL,
+            crew=crew,
+            on_attempt=lambda env_id, outcome: heard.append((env_id, outcome.success)),
+        )
+
+    alone, together = Dataset(tmp_path / "alone"), Dataset(tmp_path / "together")
+    assert alone.fingerprint() == together.fingerprint()
+    assert together.seeds == alone.seeds
+    assert heard.count((REACH_ID, True)) == 4
+    assert len(heard) > 4
+
+
+class Shuffled:
+    """A crew that plays jobs in an order of its own, and is sent away after a while."""
+
+    workers = 1
+
+    def __init__(self, seed, after=1_000):
+        self._rng, self._left = np.random.default_rng(seed), after
+
+    def play(self, jobs, on_episode):
+        play = ExpertPlayer()
+        for place in self._rng.permutation(len(jobs)):
+            if not self._left:
+                raise KeyboardInterrupt
+            self._left -= 1
+            yield int(place), play(jobs[place], on_episode)
+
+
+@given(seed=st.integers(0, 1_000), after=st.integers(0, 9))
+@settings(max_examples=12, deadline=None)
+def test_neither_order_nor_interruptions_make_a_difference(seed, after) -> None:
+    with TemporaryDirectory() as folder:
+        whole, broken = Path(folder) / "whole", Path(folder) / "broken"
+        collect_reach(whole, SOME_FAIL)
+        with suppress(KeyboardInterrupt):
+            collect_reach(broken, SOME_FAIL, crew=Shuffled(seed, after))
+        if not (broken / "meta/info.json").exists():
+            collect_reach(broken, SOME_FAIL, resume=True, crew=Shuffled(seed))
+
+        assert Dataset(broken).fingerprint() == Dataset(whole).fingerprint()
+
+
+def test_envs_come_in_the_order_in_which_they_were_named(tmp_path) -> None:
+    ids = [metaworld_id("reach"), metaworld_id("drawer-close")]
+    plan = Plan(episodes=2, linger=0, noisy_frac=0.0, progress_frac=0.0)
+
+    collect(
+        ids,
+        tmp_path / "data",
+        plan,
+        env_options={"cameras": {"topview": 16}},
+        crew=Shuffled(3),
+    )
+
+    dataset = Dataset(tmp_path / "data")
+    assert dataset.tasks == ("reach", "reach", "drawer-close", "drawer-close")
+    assert dataset.seeds == (0, 1, 0, 1)
 
 
 def test_a_finished_dataset_is_not_resumed(tmp_path) -> None:

@@ -34,6 +34,15 @@ def test_an_interrupted_collection_goes_on(cli, monkeypatch, tmp_path) -> None:
     assert Dataset(tmp_path / "data").seeds == (0, 1)
 
 
+def test_two_workers_record_the_same(cli, tmp_path) -> None:
+    cli(*COLLECT_TWO, "--out", tmp_path / "one")
+    answer = cli(*COLLECT_TWO, "--workers", 2, "--out", tmp_path / "two")
+
+    assert (answer.code, answer.err) == (0, "")
+    one, two = Dataset(tmp_path / "one"), Dataset(tmp_path / "two")
+    assert one.fingerprint() == two.fingerprint()
+
+
 def interrupt(*arguments):
     raise KeyboardInterrupt
 

@@ -6,6 +6,10 @@ import sys
 import pytest
 from fake_evaluations import FakeJob, make_player
 
+from tinyvla_gym.data.lerobot import Dataset
+from tinyvla_gym.demonstrations import Plan, collect
+from tinyvla_gym.demonstrations.playing import ExpertPlayer
+from tinyvla_gym.envs.registration import REACH_ID
 from tinyvla_gym.errors import ConfigError, MissingExtraError, TinyVLAError
 from tinyvla_gym.evaluation.cluster import RayCrew
 from tinyvla_gym.evaluation.evaluate import Protocol, evaluate
@@ -45,6 +49,16 @@ class TestOnACluster:
         assert there.tasks["toy-reach"].outcomes == here.tasks["toy-reach"].outcomes
         assert there.workers == 2
         assert sorted(heard) == list(range(1_000_000, 1_000_060))
+
+    def test_demonstrations_are_those_of_this_process(self, tmp_path) -> None:
+        plan = Plan(episodes=3, horizon=40, linger=0)
+        collect([REACH_ID], tmp_path / "here", plan)
+
+        with RayCrew(ExpertPlayer, 2) as crew:
+            collect([REACH_ID], tmp_path / "there", plan, crew=crew)
+
+        here, there = Dataset(tmp_path / "here"), Dataset(tmp_path / "there")
+        assert here.fingerprint() == there.fingerprint()
 
     def test_failures_are_named(self) -> None:
         with RayCrew(make_player, 2) as crew:

@@ -7,8 +7,10 @@ from typing import Annotated
 import tyro
 
 from tinyvla_gym.cli.console import console, env_ids, write_json
+from tinyvla_gym.cli.crew import Engine, hired
 from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.demonstrations import Plan, collect
+from tinyvla_gym.demonstrations.playing import ExpertPlayer
 from tinyvla_gym.events import Outcome
 
 
@@ -22,6 +24,12 @@ class Collect:
     """Folder of the dataset; new or empty."""
     plan: tyro.conf.OmitArgPrefixes[Plan] = field(default_factory=Plan)
     """How many, and how."""
+    workers: int = 1
+    """Processes, one core each; the dataset does not depend on it."""
+    engine: Engine = "local"
+    """local: processes on this machine; ray: a cluster, see --address."""
+    address: str | None = None
+    """An existing Ray cluster; a local one is started if not given."""
     resume: bool = False
     """Go on with an interrupted collection."""
     append: bool = False
@@ -38,13 +46,15 @@ class Collect:
             counts[name][0] += outcome.success
             counts[name][1] += 1
 
-        with progress() as show:
+        crew = hired(ExpertPlayer, self.workers, self.engine, self.address)
+        with progress() as show, crew as playing:
             total = collect(
                 ids,
                 self.out,
                 self.plan,
                 resume=self.resume,
                 append=self.append,
+                crew=playing,
                 on_attempt=note,
                 on_progress=show,
             )

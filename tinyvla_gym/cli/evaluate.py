@@ -1,12 +1,10 @@
 """tinyvla-gym evaluate: success rates, a page and films."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tinyvla_gym.cli.console import console, print_results, write_json
+from tinyvla_gym.cli.crew import Engine, hired
 from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.data.atomic import check_writable, save_json
 from tinyvla_gym.errors import OutputError
@@ -14,7 +12,7 @@ from tinyvla_gym.evaluation.agents import RANDOM_HORIZON, open_policy
 from tinyvla_gym.evaluation.evaluate import evaluate
 from tinyvla_gym.evaluation.folder import finish, results_path, shards_path, videos_path
 from tinyvla_gym.evaluation.playing import ShardPlayer
-from tinyvla_gym.evaluation.processes import Crew, ProcessCrew
+from tinyvla_gym.evaluation.processes import Crew
 from tinyvla_gym.evaluation.protocols import FLAGS, Protocol, named_protocol
 from tinyvla_gym.evaluation.report import write_sweep
 from tinyvla_gym.evaluation.results import Results
@@ -63,7 +61,7 @@ class Evaluate:
     """Envs per process whose plans share a batch."""
     workers: int = 1
     """Processes, one core each; the result does not depend on it."""
-    engine: Literal["local", "ray"] = "local"
+    engine: Engine = "local"
     """local: processes on this machine; ray: a cluster, see --address."""
     address: str | None = None
     """An existing Ray cluster; a local one is started if not given."""
@@ -79,7 +77,7 @@ class Evaluate:
         protocol = self._protocol()
         suite_tasks(self.suite)
         check_writable(results_path(self.out))  # before hours of playing
-        with self._crew() as crew:
+        with hired(ShardPlayer, self.workers, self.engine, self.address) as crew:
             if self.sweep is not None:
                 return self._run_sweep(protocol, crew)
             results = self._one(protocol, self.out, crew)
@@ -137,17 +135,6 @@ class Evaluate:
             sentences=sentences,
             **changes,
         )
-
-    @contextmanager
-    def _crew(self) -> Iterator[Crew]:
-        if self.engine == "local":
-            with ProcessCrew(ShardPlayer, self.workers) as crew:
-                yield crew
-        else:
-            from tinyvla_gym.evaluation.cluster import RayCrew
-
-            with RayCrew(ShardPlayer, self.workers, address=self.address) as crew:
-                yield crew
 
     def _play(self, protocol: Protocol, out: Path, crew: Crew) -> Results:
         title = f"{self.policy} on {self.suite}"

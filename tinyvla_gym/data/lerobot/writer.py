@@ -1,7 +1,7 @@
 """The writer: takes whole episodes, loses none, and makes them a dataset."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from tinyvla_gym.data.lerobot.coding import Coding
 from tinyvla_gym.data.lerobot.facts import Facts
 from tinyvla_gym.data.lerobot.joining import join_shards, settle
 from tinyvla_gym.data.lerobot.merge import Progress, merge
+from tinyvla_gym.data.lerobot.part import Note
 from tinyvla_gym.data.lerobot.reader import Dataset
 from tinyvla_gym.data.lerobot.staging import (
     Shard,
@@ -115,11 +116,17 @@ class DatasetWriter:
         self._shards.append(stage(path, episode, self._facts.interface, self._facts.coding))
         self._next += 1
 
-    def finalize(self, progress: Progress | None = None) -> None:
+    def finalize(
+        self,
+        progress: Progress | None = None,
+        *,
+        order: Callable[[Note], tuple[int, ...]] | None = None,
+    ) -> None:
         """Merges what was taken into a LeRobot dataset; a second call does nothing.
 
         Args:
             progress: Told (done, total) episodes.
+            order: Sorts the new episodes by what is noted of them; as they came when None.
 
         Raises:
             OutputError: If there is no episode, or no room for the merged files.
@@ -132,6 +139,8 @@ class DatasetWriter:
             if self._append:
                 return
             raise OutputError(self.folder, "no episode was recorded, so nothing was kept.")
+        if order is not None:
+            self._shards.sort(key=lambda shard: order(shard.note))
         if self._append:
             join_shards(self.folder, self._facts, self._shards, progress)
         else:
