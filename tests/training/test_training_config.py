@@ -7,7 +7,7 @@ import pytest
 
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
-from tinyvla_gym.training.config import PRESETS, TrainConfig, preset
+from tinyvla_gym.training.config import PRESETS, TrainConfig, lora, preset
 
 
 @pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS)
@@ -17,6 +17,15 @@ def test_a_preset_survives_json(config) -> None:
 
 def test_what_is_missing_keeps_its_default() -> None:
     assert TrainConfig.from_dict({"steps": 700}) == replace(TrainConfig(), steps=700)
+
+
+def test_strange_adapters_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"no choice of LoRA layers 'mlp'\."):
+        TrainConfig(lora_layers="mlp")
+    with pytest.raises(
+        UnknownNameError, match=r"no set of adapters 'papier'\. Did you mean 'paper'"
+    ):
+        lora("papier")
 
 
 def test_a_strange_setting_is_refused() -> None:
@@ -37,6 +46,8 @@ def test_an_unknown_preset_gets_a_suggestion() -> None:
 
 
 IMPOSSIBLE = {
+    "unequal parts": ({"batch_size": 8, "parts": 3}, "8 frames cannot be cut into 3 equal parts"),
+    "parts that nobody takes": ({"parts": 4, "processes": 3, "batch_size": 12}, "divide the parts"),
     "a task shown never": ({"task_repeats": {"push": 0}}, "task_repeats must be at least 1 each"),
     "warm-up to the end": ({"steps": 300, "warmup_steps": 300}, "warmup_steps=300 must be below"),
     "no frames": ({"batch_size": 0}, "batch_size must be at least 1, got 0"),

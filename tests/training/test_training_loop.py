@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_runs import LINES, log, losses, same_weights, weights
+from tiny_models import a_model
+from training_runs import LINES, killed_after, log, losses, same_weights, weights
 
 from tinyvla_gym.errors import ConfigError, OutputError
+from tinyvla_gym.policies.tinyvla.lora import add_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.logbook import COLUMNS
-from tinyvla_gym.training.loop import learning_rate, train
+from tinyvla_gym.training.loop import learning_share, train, weight_groups
 
 
 def test_the_loss_falls(reach_frames, reach_spec, settings, tmp_path) -> None:
@@ -53,7 +55,8 @@ def test_the_log_has_a_line_every_so_many_steps(finished, settings) -> None:
     assert tuple(rows[0]) == COLUMNS
     assert [int(row["step"]) for row in rows] == LINES
     for row in rows:
-        assert float(row["learning_rate"]) == learning_rate(int(row["step"]) - 1, settings)
+        share = learning_share(int(row["step"]) - 1, settings)
+        assert float(row["learning_rate"]) == share * settings.learning_rate
         assert float(row["samples_per_s"]) > 0
         assert 0 <= float(row["data_wait_frac"]) <= 1
 
@@ -155,34 +158,103 @@ def test_a_mistake_in_the_spec_is_found_before_the_run_begins(
     assert not (tmp_path / "run").exists()
 
 
-def test_two_processes_learn_as_one_does(reach_frames, reach_spec, settings, tmp_path) -> None:
-    """Their noise differs, so their losses do too, but not by much."""
-    config = replace(settings, steps=20, batch_size=16, draws=4, log_every=10, save_every=20)
+@pytest.mark.parametrize("changes", [{}, {"lora_rank": 2}], ids=["whole", "lora"])
+def test_what_is_learnt_depends_on_the_parts_and_not_on_the_processes(
+    changes, reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    config = replace(settings, parts=2, **changes)
 
     for processes in (1, 2):
         run = tmp_path / str(processes)
         train(reach_frames, reach_spec, replace(config, processes=processes), run)
 
     one, two = ([float(row["loss"]) for row in log(tmp_path / name)] for name in "12")
-    assert one != two
-    np.testing.assert_allclose(two, one, rtol=0.15)
+    np.testing.assert_allclose(two, one, rtol=1e-4)
+
+
+def test_a_run_goes_on_with_another_number_of_processes(
+    reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    config = replace(settings, parts=2)
+    train(reach_frames, reach_spec, config, tmp_path / "whole")
+
+    killed_after(10, reach_frames, reach_spec, config, tmp_path / "broken")
+    given = (reach_frames, reach_spec, replace(config, processes=2), tmp_path / "broken")
+    train(*given, resume=True)
+
+    whole, broken = (
+        [float(row["loss"]) for row in log(tmp_path / name)] for name in ("whole", "broken")
+    )
+    np.testing.assert_allclose(broken, whole, rtol=1e-4)
+
+
+def test_a_run_from_before_there_were_parts_had_as_many_as_processes(
+    reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    config = replace(settings, processes=2)
+    killed_after(10, reach_frames, reach_spec, replace(config, processes=1, parts=2), tmp_path)
+    facts = json.loads((tmp_path / "train.json").read_text())
+    del facts["parts"]
+    (tmp_path / "train.json").write_text(json.dumps({**facts, "processes": 2}))
+
+    with pytest.raises(ConfigError, match="other settings: parts"):
+        train(reach_frames, reach_spec, settings, tmp_path, resume=True)
+    train(reach_frames, reach_spec, config, tmp_path, resume=True)
+
+    assert int(log(tmp_path)[-1]["step"]) == settings.steps
+
+
+def test_more_parts_give_the_same_gradient_where_nothing_is_drawn(
+    reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    """The regression head draws nothing; only padding weighs otherwise, and a bit of rounding."""
+    plain = replace(
+        settings,
+        model=replace(settings.model, head="regression"),
+        shift_px=0,
+        jitter=0.0,
+        shuffle_sentences=False,
+    )
+    spec = replace(reach_spec, noise_shape=None)
+    for parts in (1, 4):
+        train(reach_frames, spec, replace(plain, parts=parts), tmp_path / str(parts))
+
+    one, four = ([float(row["loss"]) for row in log(tmp_path / name)] for name in "14")
+    np.testing.assert_allclose(four, one, rtol=0.05)
+
+
+def test_adapters_and_the_rest_have_peaks_of_their_own(reach_frames, settings) -> None:
+    config = replace(settings, lora_rank=2, learning_rate=2.0, head_rate=0.5)
+    model = a_model()
+    add_lora(model, rank=2, alpha=4.0)
+
+    adapters, others = weight_groups(model, config)
+
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    assert (adapters["peak"], others["peak"]) == (2.0, 0.5)
+    assert all(".lora_" in names[id(weight)] for weight in adapters["params"])
+    assert not any(".lora_" in names[id(weight)] for weight in others["params"])
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    assert len(adapters["params"]) + len(others["params"]) == len(trained)
+    [alone] = weight_groups(model, replace(config, head_rate=None))
+    assert len(alone["params"]) == len(trained)
 
 
 def test_the_learning_rate_climbs_and_falls(settings) -> None:
-    config = replace(settings, steps=1_000, warmup_steps=100, learning_rate=2.0)
+    config = replace(settings, steps=1_000, warmup_steps=100)
 
-    rates = np.array([learning_rate(step, config) for step in range(1_000)])
+    rates = np.array([learning_share(step, config) for step in range(1_000)])
 
-    assert rates[0] == pytest.approx(0.02)
+    assert rates[0] == pytest.approx(0.01)
     assert rates.argmax() in (99, 100)
-    assert rates[99] == rates[100] == pytest.approx(2.0)
-    assert rates[550] == pytest.approx(1.0)
+    assert rates[99] == rates[100] == pytest.approx(1.0)
+    assert rates[550] == pytest.approx(0.5)
     assert 0 < rates[-1] < 1e-4
     assert (np.diff(rates[:100]) > 0).all()
     assert (np.diff(rates[100:]) < 0).all()
 
 
 def test_a_run_without_warm_up_begins_at_the_peak(settings) -> None:
-    config = replace(settings, warmup_steps=0, learning_rate=2.0)
+    config = replace(settings, warmup_steps=0)
 
-    assert learning_rate(0, config) == 2.0
+    assert learning_share(0, config) == 1.0

@@ -30,8 +30,13 @@ class Train:
     """Processes with one core each instead of the preset's."""
     start: str | None = None
     """A policy to go on from (a bundled name, a folder or a hub id), or a converted backbone."""
+    parts: int | None = None
+    """Equal parts into which a batch is cut, taken in turn: more parts need less memory."""
+    lora: str | None = None
+    """Train adapters instead of the backbone's weights: released for every linear layer, as
+    TinyVLA's code does, paper for queries, keys and values only."""
     lora_rank: int | None = None
-    """Train adapters of this rank instead of the backbone's weights."""
+    """Adapters of this rank instead of the preset's."""
     name: str | None = None
     """What reports call the policy; the preset's name if not given."""
     resume: bool = False
@@ -47,16 +52,17 @@ class Train:
             raise MissingExtraError("Training", "tinyvla") from error
         from dataclasses import asdict, replace
 
-        from tinyvla_gym.training.config import preset
+        from tinyvla_gym.training.config import lora, preset
         from tinyvla_gym.training.logbook import Progress
 
         given = {
             "steps": self.steps,
             "seed": self.seed,
+            "parts": self.parts,
             "processes": self.processes,
             "lora_rank": self.lora_rank,
         }
-        config = preset(self.preset)
+        config = replace(preset(self.preset), **lora(self.lora))
         if self.steps is not None:  # a short run warms up in half of it
             given["warmup_steps"] = min(config.warmup_steps, self.steps // 2)
         config = replace(

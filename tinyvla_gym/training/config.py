@@ -9,6 +9,17 @@ from tinyvla_gym.evaluation.suites import TIERS
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import options
 
+LORA_LAYERS = ("linear", "qkv")
+
+LORA: dict[str, dict[str, Any]] = {
+    "released": {"lora_rank": 64, "lora_alpha": 256.0, "lora_layers": "linear"},
+    "paper": {"lora_rank": 64, "lora_alpha": 256.0, "lora_layers": "qkv"},
+}
+"""Adapters as in TinyVLA's released code, and as its paper describes them."""
+
+MAX_PARTS = 64
+"""So that every part of every step has a random seed of its own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -26,6 +37,9 @@ class TrainConfig:
     """Noise draws per encoded frame; the encoder is what costs."""
     learning_rate: float = 1e-3
     """Peak rate; it falls to 0 along a cosine."""
+    head_rate: float | None = None
+    """Peak rate of all that is no adapter, if the backbone has any: projector, fusion, norm and
+    head; ``learning_rate`` if None."""
     weight_decay: float = 1e-4
     """AdamW's."""
     clip_norm: float = 1.0
@@ -36,6 +50,9 @@ class TrainConfig:
     """Trains adapters of this rank instead of the backbone's own weights; 0 trains everything."""
     lora_alpha: float = 32.0
     """The adapters' scale is ``lora_alpha / lora_rank``."""
+    lora_layers: str = "linear"
+    """Which layers get adapters: ``linear`` for every linear one, ``qkv`` for those that make
+    queries, keys and values."""
     chunk_offset: int = 0
     """First action of a chunk, relative to the frame [ticks]; may be negative."""
     foresight_ticks: tuple[int, ...] = (8, 16, 32, 64)
@@ -52,8 +69,12 @@ class TrainConfig:
     """How often an epoch shows each frame of a task; once if the task is not named."""
     seed: int = 0
     """Seeds initialisation, order, augmentation and diffusion noise."""
+    parts: int = 1
+    """Equal parts into which a batch is cut, if there are not more processes; a process takes its
+    parts in turn and adds their gradients up, so more parts need less memory. What is learnt
+    depends on this number, and not on who takes which part."""
     processes: int = 1
-    """Processes that share each batch, one torch thread each."""
+    """Processes that share each batch's parts, one torch thread each."""
     log_every: int = 50
     """Steps per line of the log."""
     save_every: int = 500
@@ -65,7 +86,7 @@ class TrainConfig:
                 f"warmup_steps={self.warmup_steps} must be below steps={self.steps}: "
                 "the learning rate would never reach its peak."
             )
-        for name in ("batch_size", "draws", "processes", "log_every", "save_every"):
+        for name in ("batch_size", "draws", "parts", "processes", "log_every", "save_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
         for name in ("warmup_steps", "lora_rank", "shift_px", "jitter", "seed", "foresight_weight"):
@@ -73,21 +94,37 @@ class TrainConfig:
                 raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
         if any(count < 1 for count in self.task_repeats.values()):
             raise ConfigError(f"task_repeats must be at least 1 each, got {self.task_repeats}.")
-        if self.processes > self.batch_size:
-            raise ConfigError(
-                f"processes={self.processes} cannot share batches of {self.batch_size} frames."
-            )
+        self._check_parts()
         if self.save_every % self.log_every:
             raise ConfigError(
                 f"save_every={self.save_every} must be a multiple of log_every={self.log_every}: "
                 "a state between two lines of the log would forget half a line."
             )
+        if self.lora_layers not in LORA_LAYERS:
+            raise UnknownNameError("choice of LoRA layers", self.lora_layers, LORA_LAYERS)
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}.")
 
+    def _check_parts(self) -> None:
+        if self.processes > self.batch_size:
+            raise ConfigError(
+                f"processes={self.processes} cannot share batches of {self.batch_size} frames."
+            )
+        if self.batch_size % self.cuts or self.cuts % self.processes or self.cuts > MAX_PARTS:
+            raise ConfigError(
+                f"A batch of {self.batch_size} frames cannot be cut into {self.cuts} equal parts "
+                f"for processes={self.processes}: the processes must divide the parts, and the "
+                f"parts the batch; {MAX_PARTS} parts at most."
+            )
+
+    @property
+    def cuts(self) -> int:
+        """How many parts a batch is really cut into."""
+        return max(self.parts, self.processes)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain lists, numbers and strings, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "parts": self.cuts}
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "TrainConfig":
@@ -121,9 +158,9 @@ def _published(size: str) -> TrainConfig:
         batch_size=32,
         draws=1,
         learning_rate=2e-4,
+        head_rate=2e-5,
         weight_decay=0.0,
-        lora_rank=64,
-        lora_alpha=256.0,
+        **LORA["released"],
     )
 
 
@@ -131,6 +168,7 @@ PRESETS = {
     "nano": TrainConfig(steps=14_000),
     "nano-mt50": TrainConfig(  # the tier average weighs the 22 harder tasks more than the 28 easy
         steps=24_000,
+        parts=2,  # one core or two, interrupted and resumed with either
         task_repeats={task: 2 for tier, tasks in TIERS.items() if tier != "easy" for task in tasks},
     ),
     "diffusion-policy": TrainConfig(  # the baseline without a vision-language model
@@ -170,3 +208,14 @@ def preset(name: str) -> TrainConfig:
     if name not in PRESETS:
         raise UnknownNameError("preset", name, PRESETS)
     return PRESETS[name]
+
+
+def lora(name: str | None) -> dict[str, Any]:
+    """Looks settings of adapters up; none for None.
+
+    Raises:
+        UnknownNameError: If there are none of that name.
+    """
+    if name is not None and name not in LORA:
+        raise UnknownNameError("set of adapters", name, LORA)
+    return {} if name is None else dict(LORA[name])

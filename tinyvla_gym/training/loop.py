@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from tinyvla_gym.errors import CheckpointError, ConfigError, OutputError
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.config import build
-from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
+from tinyvla_gym.policies.tinyvla.lora import add_lora, attention_layers, merge_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy, check_chunks
 from tinyvla_gym.training.batches import Batches, Frames
-from tinyvla_gym.training.config import TrainConfig
+from tinyvla_gym.training.config import MAX_PARTS, TrainConfig
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.logbook import Logbook, Progress
@@ -25,6 +26,9 @@ from tinyvla_gym.training.state import load_state, save_state
 from tinyvla_gym.training.team import Team, run_as_team
 
 STATE, SETTINGS = "state.safetensors", "train.json"
+
+FREE = ("processes",)
+"""Settings that a run may be resumed with otherwise: nothing that is learnt depends on them."""
 
 
 def train(
@@ -83,7 +87,8 @@ def train(
         if start is not None:
             model.load_state_dict(start.model.state_dict())
         if config.lora_rank:
-            add_lora(model, rank=config.lora_rank, alpha=config.lora_alpha)
+            targets = attention_layers(model.backbone) if config.lora_layers == "qkv" else None
+            add_lora(model, rank=config.lora_rank, alpha=config.lora_alpha, targets=targets)
         batches = Batches(
             frames, [camera.name for camera in interface.cameras], normalizer, model, config
         )
@@ -114,35 +119,29 @@ def _learn(
     """One process's share of the run; returns the averaged weights."""
     learner = learner.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     ema = Ema(learner, config.ema_decay)
-    trained = [weight for weight in learner.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(
-        trained, lr=config.learning_rate, weight_decay=config.weight_decay
-    )
+    groups = weight_groups(learner, config)
+    trained = [weight for group in groups for weight in group["params"]]
+    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     step = load_state(run / STATE, learner, ema, optimizer) if (run / STATE).exists() else 0
     logbook = Logbook(run, step, config, on_progress) if team.rank == 0 else None
 
     learner.train()
     while step < config.steps:
         began_s = time.perf_counter()
-        batch = batches.at(step, part=team.rank, parts=team.size)
-        waited_s = time.perf_counter() - began_s
-        rate = learning_rate(step, config)
+        share = learning_share(step, config)
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        seed = (config.seed * 1_000_003 + step) * 64 + team.rank
-        torch.manual_seed(seed)  # dropout's, so that it does not depend on the steps before
-        noise = torch.Generator().manual_seed(seed)
-        loss = learner.loss(batch, draws=config.draws, generator=noise)
+            group["lr"] = share * group["peak"]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss, waited_s = _take_parts(learner, batches, step, config, team)
         team.average_gradients(learner)
         norm = torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)
         optimizer.step()
         ema.update(learner, step)
         step += 1
-        mean_loss = team.mean(float(loss.detach()))
+        mean_loss = team.mean(loss)
         if logbook is not None:
             took_s = time.perf_counter() - began_s
+            rate = share * config.learning_rate
             logbook.note(step, mean_loss, float(norm), rate, waited_s, took_s)
             if step % config.save_every == 0 or step == config.steps:
                 save_state(run / STATE, step, learner, ema, optimizer)
@@ -151,12 +150,47 @@ def _learn(
     return ema.model
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine that ends at 0."""
+def _take_parts(
+    learner: Learner, batches: Batches, step: int, config: TrainConfig, team: Team
+) -> tuple[float, float]:
+    """Adds up the gradients of this process's parts; returns its mean loss and the wait [s]."""
+    parts = range(team.rank, config.cuts, team.size)
+    total = waited_s = 0.0
+    for part in parts:
+        began_s = time.perf_counter()
+        batch = batches.at(step, part=part, parts=config.cuts)
+        waited_s += time.perf_counter() - began_s
+        seed = (config.seed * 1_000_003 + step) * MAX_PARTS + part
+        torch.manual_seed(seed)  # dropout's, so that it does not depend on the steps before
+        noise = torch.Generator().manual_seed(seed)
+        loss = learner.loss(batch, draws=config.draws, generator=noise) / len(parts)
+        loss.backward()
+        total += float(loss.detach())
+    return total, waited_s
+
+
+def weight_groups(learner: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """What is trained, in groups for an optimiser; ``peak`` is a group's highest rate.
+
+    With adapters and a ``head_rate`` there are two: the adapters, and everything else.
+    """
+    named = [(name, weight) for name, weight in learner.named_parameters() if weight.requires_grad]
+    if config.head_rate is None or not config.lora_rank:
+        return [{"params": [weight for _, weight in named], "peak": config.learning_rate}]
+    adapters = [weight for name, weight in named if ".lora_" in name]
+    others = [weight for name, weight in named if ".lora_" not in name]
+    return [
+        {"params": adapters, "peak": config.learning_rate},
+        {"params": others, "peak": config.head_rate},
+    ]
+
+
+def learning_share(step: int, config: TrainConfig) -> float:
+    """The share of the peak rate: linear warm-up, then a cosine that ends at 0."""
     if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
+        return (step + 1) / config.warmup_steps
     done = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    return 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _open_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
@@ -173,7 +207,12 @@ def _open_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
         if not resume:
             raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
         before = json.loads(path.read_text())
-        changed = [name for name in settings if before.get(name, settings[name]) != settings[name]]
+        before = {"parts": before.get("processes", 1), **before}  # as it was before there were any
+        changed = [
+            name
+            for name in settings
+            if name not in FREE and before.get(name, settings[name]) != settings[name]
+        ]
     except OutputError:
         raise
     except OSError as error:

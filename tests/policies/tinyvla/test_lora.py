@@ -10,7 +10,7 @@ from tiny_models import a_model, a_policy
 from torch import nn
 
 from tinyvla_gym.errors import ConfigError
-from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
+from tinyvla_gym.policies.tinyvla.lora import add_lora, attention_layers, merge_lora
 
 SEEN = [an_observation(x_m=x, instruction=s) for x, s in ((-0.5, "go now"), (0.7, "stop"))]
 ACTIONS, IS_PAD = torch.rand(2, 8, 2) * 2 - 1, torch.zeros(2, 8, dtype=torch.bool)
@@ -184,3 +184,16 @@ def test_a_backbone_without_linear_layers_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="no linear layer to adapt"):
         adapted(model)
+
+
+def test_the_papers_adapters_go_on_queries_keys_and_values_only() -> None:
+    backbone = nn.ModuleDict(
+        {
+            "eyes": nn.ModuleDict({name: nn.Linear(2, 2) for name in ("q_proj", "k_proj", "fc1")}),
+            "body": nn.ModuleDict({"query_key_value": nn.Linear(2, 6), "dense": nn.Linear(2, 2)}),
+        }
+    )
+
+    assert attention_layers(backbone) == ["eyes.q_proj", "eyes.k_proj", "body.query_key_value"]
+    with pytest.raises(ConfigError, match="no layer that makes queries"):
+        attention_layers(nn.Linear(2, 2))

@@ -12,6 +12,9 @@ from tinyvla_gym.policies.tinyvla.model import TinyVLA
 
 _ADAPTER = "default"
 
+_QKV = {"q_proj", "k_proj", "v_proj", "query", "key", "value", "query_key_value", "qkv"}
+"""What transformers' models, and ours, call the layers that make queries, keys and values."""
+
 
 def add_lora(
     model: TinyVLA,
@@ -50,6 +53,22 @@ def add_lora(
     )
     adapted = get_peft_model(model.backbone, config)  # pyright: ignore[reportArgumentType]
     model.backbone = adapted.train(model.training)  # or a planning policy would drop inputs
+
+
+def attention_layers(backbone: nn.Module) -> list[str]:
+    """Names the linear layers of a backbone that make queries, keys and values.
+
+    Raises:
+        ConfigError: If it has none.
+    """
+    found = [
+        name
+        for name, part in backbone.named_modules()
+        if isinstance(part, nn.Linear) and name.rpartition(".")[2] in _QKV
+    ]
+    if not found:
+        raise ConfigError("The backbone has no layer that makes queries, keys or values to adapt.")
+    return found
 
 
 def merge_lora(model: TinyVLA) -> None:
