@@ -69,3 +69,21 @@ def test_foresight_teaches_the_backbone() -> None:
         for name, parameter in learner.model.backbone.named_parameters()
         if "towers.0.stem.weight" in name
     )
+
+
+def test_in_half_precision_the_loss_is_nearly_the_same_and_the_head_stays_whole() -> None:
+    torch.manual_seed(0)
+    learner, batch = a_learner(), a_batch()
+    whole = loss_of(learner, batch)
+    learner.in_half = True
+    seen = []
+    errors = learner.model.head.errors
+    learner.model.head.errors = lambda condition, *rest: (
+        seen.append(condition.dtype) or errors(condition, *rest)
+    )
+
+    half = loss_of(learner, batch)
+
+    assert seen == [torch.float32]
+    assert half.item() != whole.item()  # something was computed otherwise
+    assert half.item() == pytest.approx(whole.item(), rel=0.02)

@@ -1,13 +1,21 @@
 """Tests for training/team.py."""
 
 import os
+import socket
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from training_runs import log, weights
 
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.loop import train
 from tinyvla_gym.training.team import Team, run_as_team
 
 X, Y = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)), torch.arange(12.0)[:, None]
@@ -104,3 +112,49 @@ def test_after_a_failure_another_team_can_work() -> None:
     run_as_team(2, lambda team: means.append(team.mean(2.0)))
 
     assert means == [2.0]
+
+
+def launched(rank, port, *arguments):
+    """Starts this package's ``train`` as a launcher does, as one of two processes."""
+    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tinyvla_gym.cli.main", "train", *map(str, arguments)],
+        env=os.environ | {name: str(value) for name, value in (told | where).items()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow  # starts Python twice
+def test_launched_processes_learn_what_one_would(
+    reach_data, reach_frames, reach_spec, tmp_path
+) -> None:
+    config = replace(preset("tiny"), steps=50, warmup_steps=25, parts=2)
+    train(reach_frames, reach_spec, config, tmp_path / "one")
+    given = ("--data", reach_data, "--out", tmp_path / "two", "--preset", "tiny", "--steps", 50)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pair = [launched(rank, port, *given) for rank in range(2)]
+    answers = [process.communicate(timeout=300) for process in pair]
+
+    assert [process.returncode for process in pair] == [0, 0], answers
+    one, two = ([float(row["loss"]) for row in log(tmp_path / name)] for name in ("one", "two"))
+    assert two == pytest.approx(one, rel=1e-4)
+    assert weights(tmp_path / "two").keys() == weights(tmp_path / "one").keys()
+
+
+def test_another_number_of_processes_than_were_launched_is_refused(monkeypatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+
+    with pytest.raises(ConfigError, match="launcher has started 3 processes, the settings want 2"):
+        run_as_team(2, lambda team: None)
+
+
+def test_several_processes_on_gpus_need_a_launcher() -> None:
+    with pytest.raises(ConfigError, match="need a launcher"):
+        run_as_team(2, lambda team: None, "cuda")

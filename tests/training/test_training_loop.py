@@ -223,6 +223,11 @@ def test_more_parts_give_the_same_gradient_where_nothing_is_drawn(
     np.testing.assert_allclose(four, one, rtol=0.05)
 
 
+def test_half_precision_is_refused_on_a_cpu(reach_frames, reach_spec, settings, tmp_path) -> None:
+    with pytest.raises(ConfigError, match="half=True is for GPUs"):
+        train(reach_frames, reach_spec, replace(settings, half=True), tmp_path / "run")
+
+
 def test_adapters_and_the_rest_have_peaks_of_their_own(reach_frames, settings) -> None:
     config = replace(settings, lora_rank=2, learning_rate=2.0, head_rate=0.5)
     model = a_model()

@@ -37,6 +37,12 @@ class Train:
     TinyVLA's code does, paper for queries, keys and values only."""
     lora_rank: int | None = None
     """Adapters of this rank instead of the preset's."""
+    half: bool = False
+    """Compute the backbone in bfloat16, for GPUs."""
+    checkpointing: bool = False
+    """Compute a transformer's activations twice instead of keeping them: less memory."""
+    device: str = "cpu"
+    """cpu, cuda, or cuda:1; for several GPUs, start it with accelerate launch."""
     name: str | None = None
     """What reports call the policy; the preset's name if not given."""
     resume: bool = False
@@ -54,12 +60,15 @@ class Train:
 
         from tinyvla_gym.training.config import lora, preset
         from tinyvla_gym.training.logbook import Progress
+        from tinyvla_gym.training.team import launched_size
 
         given = {
             "steps": self.steps,
             "seed": self.seed,
             "parts": self.parts,
-            "processes": self.processes,
+            "processes": launched_size() or self.processes,
+            "half": self.half or None,
+            "checkpointing": self.checkpointing or None,
             "lora_rank": self.lora_rank,
         }
         config = replace(preset(self.preset), **lora(self.lora))
@@ -91,6 +100,7 @@ class Train:
                 name=self.name or self.preset,
                 start=self.start,
                 resume=self.resume,
+                device=self.device,
                 on_decoded=lambda done, total: show("decoding the dataset", done, total),
                 on_progress=note,
             )

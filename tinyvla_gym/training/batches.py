@@ -83,6 +83,20 @@ class Batch:
     is_pad: Tensor
     future: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """Moves it to a device; where it is there already, nothing is copied."""
+        inputs = Inputs(
+            images=[image.to(device) for image in self.inputs.images],
+            words=self.inputs.words.to(device),
+            state=self.inputs.state.to(device),
+        )
+        return Batch(
+            inputs=inputs,
+            actions=self.actions.to(device),
+            is_pad=self.is_pad.to(device),
+            future=self.future.to(device),
+        )
+
 
 class Batches:
     """The batches of a run, by step."""

@@ -65,6 +65,10 @@ class TrainConfig:
     """Largest relative change of brightness and of contrast."""
     shuffle_sentences: bool = True
     """Draws each sample's sentence from all that the dataset pairs with its task."""
+    half: bool = False
+    """Computes the backbone in bfloat16, for GPUs: most CPUs are slower with it."""
+    checkpointing: bool = False
+    """Computes a transformer's activations twice instead of keeping them: less memory, slower."""
     task_repeats: dict[str, int] = field(default_factory=dict)
     """How often an epoch shows each frame of a task; once if the task is not named."""
     seed: int = 0

@@ -30,6 +30,7 @@ def train_on_dataset(
     name: str,
     start: str | None = None,
     resume: bool = False,
+    device: str = "cpu",
     on_decoded: Callable[[int, int], None] = lambda _done, _total: None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> TinyVLAPolicy:
@@ -43,6 +44,7 @@ def train_on_dataset(
         start: A policy to go on from, as ``load_policy`` takes it, or a backbone's
             folder, which gets a fresh head; fresh weights when None.
         resume: Go on with an interrupted run.
+        device: Where it computes; see ``train``.
         on_decoded: Told (done, total) episodes while the dataset is decoded.
         on_progress: Told of every line of the log.
 
@@ -81,6 +83,7 @@ def train_on_dataset(
         start=begin,
         facts=facts,
         resume=resume,
+        device=device,
         on_progress=on_progress,
     )
 

@@ -8,6 +8,8 @@ part.
 Shapes: B batch, F times to foretell, S state entries, D condition width.
 """
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,7 +21,9 @@ from tinyvla_gym.training.batches import Batch
 class Learner(nn.Module):
     """A model and what only its training needs."""
 
-    def __init__(self, model: TinyVLA, *, times: int, state_size: int, weight: float) -> None:
+    def __init__(
+        self, model: TinyVLA, *, times: int, state_size: int, weight: float, half: bool = False
+    ) -> None:
         """Joins the parts.
 
         Args:
@@ -27,15 +31,19 @@ class Learner(nn.Module):
             times: F; 0 for no foresight.
             state_size: S.
             weight: Factor on the error of the foretold states.
+            half: Compute the backbone in bfloat16; head and foresight stay in float32.
         """
         super().__init__()
         self.model = model
         self.foretell = nn.Linear(model.condition_size, times * state_size) if times else None
         self.weight = weight
+        self.in_half = half
 
     def loss(self, batch: Batch, *, draws: int, generator: torch.Generator) -> Tensor:
         """The head's loss, and the squared error of the foretold states; a scalar."""
-        condition = self.model.encode(batch.inputs)  # (B, D)
+        device = batch.actions.device.type
+        with torch.autocast(device, torch.bfloat16) if self.in_half else nullcontext():
+            condition = self.model.encode(batch.inputs).float()  # (B, D)
         loss = self.model.head.loss(
             condition, batch.actions, batch.is_pad, draws=draws, generator=generator
         )

@@ -1,7 +1,6 @@
 """Training: batches in, a checkpoint out. Resuming is the same code path."""
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from tinyvla_gym.errors import CheckpointError, ConfigError, OutputError
 from tinyvla_gym.policies.normalize import Normalizer
@@ -18,16 +16,18 @@ from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.lora import add_lora, attention_layers, merge_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy, check_chunks
 from tinyvla_gym.training.batches import Batches, Frames
+from tinyvla_gym.training.checkpointing import forget_activations
 from tinyvla_gym.training.config import MAX_PARTS, TrainConfig
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.logbook import Logbook, Progress
+from tinyvla_gym.training.rates import learning_share, weight_groups
 from tinyvla_gym.training.state import load_state, save_state
-from tinyvla_gym.training.team import Team, run_as_team
+from tinyvla_gym.training.team import Team, launched_rank, run_as_team
 
 STATE, SETTINGS = "state.safetensors", "train.json"
 
-FREE = ("processes",)
+FREE = ("processes", "checkpointing")
 """Settings that a run may be resumed with otherwise: nothing that is learnt depends on them."""
 
 
@@ -40,6 +40,7 @@ def train(
     start: TinyVLAPolicy | None = None,
     facts: dict[str, Any] | None = None,
     resume: bool = False,
+    device: str = "cpu",
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> TinyVLAPolicy:
     """Trains a policy on a dataset's frames.
@@ -56,10 +57,12 @@ def train(
         start: A policy to go on from, with its own statistics; fresh weights when None.
         facts: What the checkpoint should say about its making.
         resume: Go on from ``run``'s last state; without one, begin.
+        device: ``cpu``, ``cuda`` or ``cuda:1``. Processes that ``accelerate launch`` started
+            have devices of their own, and read and write the same ``run``.
         on_progress: Told of every line of the log.
 
     Returns:
-        The policy with averaged weights, also saved as ``run/checkpoint``.
+        The policy with averaged weights, on the CPU, also saved as ``run/checkpoint``.
 
     Raises:
         OutputError: If ``run`` holds a run and ``resume`` is not set, or cannot be written.
@@ -73,13 +76,13 @@ def train(
     if start is not None and start.config != config.model:
         raise ConfigError("The policy to start from has another model than the run's settings.")
     origin = {key: value for key, value in (facts or {}).items() if key in ("data", "start")}
-    _open_run(run, {**config.to_dict(), **origin}, resume=resume)
+    if launched_rank() == 0:
+        _open_run(run, {**config.to_dict(), **origin}, resume=resume)
     normalizer = (
         start.normalizer
         if start is not None
         else Normalizer.from_data(interface.state, frames.state, interface.action, frames.action)
     )
-    made: list[TinyVLAPolicy] = []
 
     def work(team: Team) -> None:
         torch.manual_seed(config.seed)
@@ -97,14 +100,16 @@ def train(
             times=len(config.foresight_ticks),
             state_size=len(interface.state),
             weight=config.foresight_weight,
+            half=config.half,
         )
-        model = _learn(learner, batches, config, run, team, on_progress).model
+        model = _learn(learner, batches, config, run, team, on_progress).model.cpu()
         if team.rank == 0:
             merge_lora(model)
-            made.append(TinyVLAPolicy(model, config.model, spec, normalizer, facts=facts))
+            policy = TinyVLAPolicy(model, config.model, spec, normalizer, facts=facts)
+            policy.save_pretrained(run / "checkpoint", half=True)
+        team.wait()
 
-    run_as_team(config.processes, work)
-    made[0].save_pretrained(run / "checkpoint", half=True)
+    run_as_team(config.processes, work, device)
     return TinyVLAPolicy.from_pretrained(run / "checkpoint")  # what was rounded is what we give
 
 
@@ -117,7 +122,14 @@ def _learn(
     on_progress: Callable[[Progress], None],
 ) -> Learner:
     """One process's share of the run; returns the averaged weights."""
-    learner = learner.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if config.half and team.device.type == "cpu":
+        raise ConfigError(
+            "half=True is for GPUs: a CPU is slower with it, and its convolutions' gradients in "
+            "bfloat16 were seen to be NaN now and then."
+        )
+    if config.checkpointing:
+        forget_activations(learner.model.backbone)
+    learner = learner.to(team.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     ema = Ema(learner, config.ema_decay)
     groups = weight_groups(learner, config)
     trained = [weight for group in groups for weight in group["params"]]
@@ -158,7 +170,7 @@ def _take_parts(
     total = waited_s = 0.0
     for part in parts:
         began_s = time.perf_counter()
-        batch = batches.at(step, part=part, parts=config.cuts)
+        batch = batches.at(step, part=part, parts=config.cuts).to(team.device)
         waited_s += time.perf_counter() - began_s
         seed = (config.seed * 1_000_003 + step) * MAX_PARTS + part
         torch.manual_seed(seed)  # dropout's, so that it does not depend on the steps before
@@ -167,30 +179,6 @@ def _take_parts(
         loss.backward()
         total += float(loss.detach())
     return total, waited_s
-
-
-def weight_groups(learner: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """What is trained, in groups for an optimiser; ``peak`` is a group's highest rate.
-
-    With adapters and a ``head_rate`` there are two: the adapters, and everything else.
-    """
-    named = [(name, weight) for name, weight in learner.named_parameters() if weight.requires_grad]
-    if config.head_rate is None or not config.lora_rank:
-        return [{"params": [weight for _, weight in named], "peak": config.learning_rate}]
-    adapters = [weight for name, weight in named if ".lora_" in name]
-    others = [weight for name, weight in named if ".lora_" not in name]
-    return [
-        {"params": adapters, "peak": config.learning_rate},
-        {"params": others, "peak": config.head_rate},
-    ]
-
-
-def learning_share(step: int, config: TrainConfig) -> float:
-    """The share of the peak rate: linear warm-up, then a cosine that ends at 0."""
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _open_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:

@@ -1,7 +1,8 @@
-"""Data-parallel training on one machine: processes with one torch thread each.
+"""Data-parallel training: processes on this machine's cores, or on GPUs and nodes.
 
 Two threads in one process share small convolutions badly; two processes that average their
-gradients use two cores almost fully.
+gradients use two cores almost fully. For GPUs and several machines, ``accelerate launch`` (or
+torchrun) starts the processes and says who is who; what they do is the same.
 """
 
 import multiprocessing as mp
@@ -15,6 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from tinyvla_gym.errors import ConfigError
+
 TIMEOUT = timedelta(minutes=5)
 """How long one process waits for another before it gives up."""
 
@@ -22,15 +25,17 @@ TIMEOUT = timedelta(minutes=5)
 class Team:
     """One process's view of all that train together."""
 
-    def __init__(self, rank: int, size: int) -> None:
+    def __init__(self, rank: int, size: int, device: str | torch.device = "cpu") -> None:
         """Names this process.
 
         Args:
             rank: Which one, from 0; 0 writes the files.
             size: How many.
+            device: Where it computes.
         """
         self.rank = rank
         self.size = size
+        self.device = torch.device(device)
 
     def average_gradients(self, model: nn.Module) -> None:
         """Replaces every gradient by its mean over the team; the same bits everywhere."""
@@ -48,21 +53,49 @@ class Team:
         """The mean of a number over the team."""
         if self.size == 1:
             return value
-        total = torch.tensor(value, dtype=torch.float64)
+        total = torch.tensor(value, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return float(total) / self.size
 
+    def wait(self) -> None:
+        """Returns when the whole team has come here."""
+        self.mean(0.0)
 
-def run_as_team(size: int, work: Callable[[Team], None]) -> None:
+
+def launched_size() -> int:
+    """How many processes a launcher has started; 0 if there was none."""
+    return int(os.environ.get("WORLD_SIZE", 0)) if "RANK" in os.environ else 0
+
+
+def launched_rank() -> int:
+    """Which of the launcher's processes this is; 0 if there was none."""
+    return int(os.environ["RANK"]) if launched_size() else 0
+
+
+def run_as_team(size: int, work: Callable[[Team], None], device: str = "cpu") -> None:
     """Calls ``work`` in this process as rank 0 and in ``size - 1`` forks of it.
+
+    Processes that a launcher has started do their own part only, on their own device.
 
     Args:
         size: Processes.
         work: Must do the same steps for every rank.
+        device: Where a single process computes; several compute on the CPU.
+
+    Raises:
+        ConfigError: If a launcher has started another number of processes.
     """
-    if size == 1:
-        work(Team(0, 1))
+    if launched_size():
+        _join_launched(size, work, cpu=device == "cpu")
         return
+    if size == 1:
+        work(Team(0, 1, device))
+        return
+    if device != "cpu":
+        raise ConfigError(
+            f"{size} processes on {device} need a launcher, which gives each a GPU of its own: "
+            "accelerate launch --module tinyvla_gym.cli.main train …"
+        )
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nothing leaves this machine
     with tempfile.TemporaryDirectory() as folder:
         meeting = f"file://{Path(folder).resolve() / 'meeting'}"
@@ -85,3 +118,17 @@ def run_as_team(size: int, work: Callable[[Team], None]) -> None:
         join(0)
         for process in others:
             process.join()
+
+
+def _join_launched(size: int, work: Callable[[Team], None], *, cpu: bool) -> None:
+    from accelerate import PartialState
+
+    if size != launched_size():
+        raise ConfigError(
+            f"The launcher has started {launched_size()} processes, the settings want {size}."
+        )
+    state = PartialState(cpu=cpu, timeout=TIMEOUT)
+    try:
+        work(Team(state.process_index, state.num_processes, state.device or "cpu"))
+    finally:
+        state.destroy_process_group()
