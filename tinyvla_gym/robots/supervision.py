@@ -62,6 +62,11 @@ class Verdict:
 FINE = Verdict()
 
 
+def fault_of(condition: Condition, arm: str) -> RigFault:
+    """Rules 20 and 21: what an arm's condition stops the rig with."""
+    return _FAULTS[condition](arm, f"{condition.value}.")
+
+
 def together(verdicts: Iterable[Verdict]) -> Verdict:
     """The strictest of several verdicts; among faults, one that needs an operator wins."""
     verdicts = [verdict for verdict in verdicts if verdict is not FINE]
@@ -207,10 +212,10 @@ class Supervision:
         """Whatever the arm's own controller stops for stops the whole rig."""
         if condition is Condition.OK:
             return FINE
-        kind = _FAULTS[condition]
-        rule = 21 if kind is OperatorRequired else 20
+        fault = fault_of(condition, arm)
+        rule = 20 if fault.recoverable else 21
         told = self._telling(now_s, arm, rule, condition.name.lower(), True, [])
-        return Verdict(hold=True, fault=kind(arm, f"{condition.value}."), events=told)
+        return Verdict(hold=True, fault=fault, events=told)
 
     def _holding(
         self, now_s: float, arm: str, rule: int, name: str, active: bool, measured: list[float]

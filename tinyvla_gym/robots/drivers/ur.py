@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tinyvla_gym.errors import MissingExtraError
 from tinyvla_gym.robots.coordinates import kinematics_of
+from tinyvla_gym.robots.drivers.latch import Latch
 from tinyvla_gym.robots.faults import ControlLostFault, OperatorRequired
 from tinyvla_gym.robots.recovery import RecoveryBudget
 from tinyvla_gym.robots.robot import ConnectError
@@ -59,7 +60,7 @@ class UrArm:
         self._sleep, self._now = sleep, now
         self._kinematics = kinematics_of(spec)
         self._budget = RecoveryBudget()
-        self._latched = Condition.CONTROL_LOST  # until connected
+        self._latch = Latch()
         self._control: Any = None
         self._receive: Any = None
         self._dashboard: Any = None
@@ -87,7 +88,7 @@ class UrArm:
         except RuntimeError as error:  # the only kind that the library raises
             self.close()
             raise ConnectError(self.spec.name, host, str(error)) from error
-        self._latched = Condition.OK
+        self._latch.clear()
         self._control.setWatchdog(WATCHDOG_HZ)
 
     def read(self, now_s: float) -> ArmState:
@@ -95,7 +96,7 @@ class UrArm:
         robot_time_s = float(self._receive.getTimestamp())
         if robot_time_s != self._robot_time_s:
             self._robot_time_s, self._stamp_s = robot_time_s, now_s
-        self._latch(self._condition())
+        self._latch.add(self._condition())
         joints_rad = np.array(self._receive.getActualQ(), np.float64)
         position_m, rotation = self._kinematics.tool_pose(joints_rad)
         return ArmState(
@@ -106,13 +107,13 @@ class UrArm:
             tcp_rotation=rotation,
             force_n=np.array(self._receive.getActualTCPForce()[:3], np.float64),
             gripper_open_frac=self._opening_frac,
-            condition=self._latched,
+            condition=self._latch.condition,
         )
 
     def servo(self, command: ArmCommand) -> None:
         """See ``ArmDriver``. The last guard: a target that is not finite never leaves here."""
         joints_rad = command.joints_rad
-        if self._latched is not Condition.OK or joints_rad is None:
+        if not self._latch.open or joints_rad is None:
             return
         if command.release or not np.isfinite(joints_rad).all():
             self.stop()
@@ -123,29 +124,31 @@ class UrArm:
         if not sent:
             condition = self._condition()
             lost = Condition.CONTROL_LOST
-            self._latch(lost if condition is Condition.OK else condition)
+            self._latch.add(lost if condition is Condition.OK else condition)
 
     def move_home(self, joints_rad: Array, *, speed_rad_s: float) -> None:
         """See ``ArmDriver``."""
-        if self._latched is not Condition.OK:
-            raise ControlLostFault(self.spec.name, f"it cannot go home: {self._latched.value}.")
+        if not self._latch.open:
+            raise ControlLostFault(
+                self.spec.name, f"it cannot go home: {self._latch.condition.value}."
+            )
         self._control.servoStop()
         self._control.moveJ(joints_rad.tolist(), speed_rad_s, _HOME_ACCELERATION_RAD_S2, True)
         deadline_s = self._now() + _HOME_S
         while np.abs(np.subtract(self._receive.getActualQ(), joints_rad)).max() > _HOME_RAD:
             self._control.kickWatchdog()
-            self._latch(self._condition())
-            if self._latched is not Condition.OK or self._now() > deadline_s:
+            self._latch.add(self._condition())
+            if not self._latch.open or self._now() > deadline_s:
                 self.stop()
                 raise ControlLostFault(self.spec.name, "it did not reach its home.")
             self._sleep(self._period_s)
 
     def stop(self) -> None:
         """See ``ArmDriver``."""
-        if self._control is not None and self._latched is Condition.OK:
+        if self._control is not None and self._latch.open:
             self._control.servoStop()
             self._control.stopScript()
-        self._latch(Condition.PROGRAM_STOPPED)
+        self._latch.add(Condition.PROGRAM_STOPPED)
 
     def recover(self) -> None:
         """See ``ArmDriver``. At most two recoveries in a minute, each after a pause."""
@@ -172,7 +175,7 @@ class UrArm:
             if self._now() > deadline_s:
                 raise ControlLostFault(arm, "its program did not start again.")
             self._sleep(0.02)
-        self._latched = Condition.OK
+        self._latch.clear()
         self._control.setWatchdog(WATCHDOG_HZ)
 
     def close(self) -> None:
@@ -181,7 +184,7 @@ class UrArm:
             if part is not None:
                 part.disconnect()
         self._control = self._receive = self._dashboard = None
-        self._latched = Condition.CONTROL_LOST
+        self._latch = Latch()
 
     def _in_remote_control(self) -> bool:
         """Asks the dashboard, over a new connection: an old one may be broken without notice."""
@@ -191,12 +194,6 @@ class UrArm:
             return bool(self._dashboard.isInRemoteControl())
         except RuntimeError as error:
             raise ControlLostFault(self.spec.name, f"its dashboard: {error}.") from error
-
-    def _latch(self, condition: Condition) -> None:
-        """Keeps the first fault; only ``recover`` forgets it."""
-        graver = condition in (Condition.EMERGENCY_STOP, Condition.SAFEGUARD_STOP)
-        if self._latched is Condition.OK or graver:
-            self._latched = condition
 
     def _condition(self) -> Condition:
         """What the controller says about itself now."""

@@ -1,13 +1,12 @@
 """A Robotiq gripper's URCap server on a loopback address."""
 
 import contextlib
-import ipaddress
 import re
 import socketserver
 import threading
 import time
 
-from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.robots.emulators.loopback import check_loopback
 
 PORT = 63352
 _COUNTS_PER_S = 340.0  # of 255, at full speed
@@ -27,9 +26,7 @@ class RobotiqEmulator:
         Raises:
             ConfigError: If the address is not a loopback address.
         """
-        if not ipaddress.ip_address(address).is_loopback:
-            raise ConfigError(f"An emulator listens on loopback addresses only, not on {address}.")
-        self.address, self.port = address, port
+        self.address, self.port = check_loopback(address), port
         self.variables = dict.fromkeys(_READABLE, 0)
         self.object_at: int | None = None
         self._place = float(_OPEN)

@@ -1,7 +1,6 @@
 """A Universal Robots controller on a loopback address, which the unmodified ``ur_rtde`` drives."""
 
 import contextlib
-import ipaddress
 import random
 import socket
 import struct
@@ -12,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.robots.emulators import rtde
+from tinyvla_gym.robots.emulators.loopback import check_loopback
 from tinyvla_gym.robots.emulators.ur_machine import Faults, UrMachine
 
 DASHBOARD_PORT, RTDE_PORT, SCRIPT_PORTS = 29999, 30004, (30001, 30002, 30003)
@@ -41,9 +40,7 @@ class UrEmulator:
         Raises:
             ConfigError: If the address is not a loopback address.
         """
-        if not ipaddress.ip_address(address).is_loopback:
-            raise ConfigError(f"An emulator listens on loopback addresses only, not on {address}.")
-        self.address = address
+        self.address = check_loopback(address)
         self.machine = UrMachine(model, joints_rad)
         self._major = 5 if model == "ur5e" else 3
         self._cycle_s = _CYCLE_S[model]
