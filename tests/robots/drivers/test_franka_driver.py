@@ -63,7 +63,6 @@ class FakeSession:
         self.time_s, self.condition, self.broken = 1.0, Condition.OK, None
         self.joints_rad = HOME.joints_rad
         self.followed, self.ended, self.recovered = [], 0, 0
-        self.arrived = True
         self.healed_by_recovery = True
 
     def look(self):
@@ -264,7 +263,8 @@ def test_a_robot_that_is_gone_may_come_back_later() -> None:
 
 
 def test_home_is_reached_at_a_share_of_the_speed_or_it_is_a_fault() -> None:
-    arm, session = connected()
+    clock_s = iter(range(100_000))
+    arm, session = connected(now=lambda: float(next(clock_s)))
     target = HOME.joints_rad + 0.1
     arm.move_home(target, speed_rad_s=0.526)
     assert session.speed_frac == pytest.approx(0.1)

@@ -118,15 +118,16 @@ class FrankaArm:
         deadline_s = self._now() + _HOME_S
         try:
             session.go(joints_rad, min(1.0, speed_rad_s / max(self.spec.arm.joint_speed_rad_s)))
-            while not session.arrived and self._now() < deadline_s:
+            while np.abs(session.look().joints_rad - joints_rad).max() > _HOME_RAD:
+                self._latch.add(session.look().condition)
+                if not self._latch.open or self._now() > deadline_s:
+                    self.stop()
+                    raise fault_of(self._latch.condition, self.spec.name)
                 self._sleep(self._period_s)
-            at_rad = session.look().joints_rad
+            session.end()
         except Interrupted as interruption:
             self._latch.add(interruption.condition)
             raise fault_of(self._latch.condition, self.spec.name) from interruption
-        if np.abs(at_rad - joints_rad).max() > _HOME_RAD:
-            self.stop()
-            raise fault_of(self._latch.condition, self.spec.name)
 
     def stop(self) -> None:
         """See ``ArmDriver``. Returns when the arm rests, half a second later if it was moving."""

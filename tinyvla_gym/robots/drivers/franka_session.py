@@ -77,11 +77,6 @@ class FrankaSession(Protocol):
     def go(self, joints_rad: Array, speed_frac: float) -> None:
         """Sets out for joint angles, at a share of the maker's speed."""
 
-    @property
-    def arrived(self) -> bool:
-        """Whether the way that ``go`` began is over."""
-        ...
-
     def end(self) -> None:
         """Brings the motion to rest and gives up control; returns when it is over."""
 

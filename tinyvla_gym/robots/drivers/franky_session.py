@@ -103,12 +103,6 @@ class FrankySession:
             motion = franky.JointMotion(target, relative_dynamics_factor=factor)
             self._robot.move(motion, asynchronous=True)
 
-    @property
-    def arrived(self) -> bool:
-        """See ``FrankaSession``."""
-        with self._translated():
-            return bool(self._robot.poll_motion())
-
     def end(self) -> None:
         """See ``FrankaSession``."""
         franky = self._franky

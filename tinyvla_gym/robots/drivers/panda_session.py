@@ -81,11 +81,6 @@ class PandaSession:
         with self._translated():
             self._panda.move_to_joint_position(joints_rad, speed_factor=speed_frac)
 
-    @property
-    def arrived(self) -> bool:
-        """See ``FrankaSession``."""
-        return True
-
     def end(self) -> None:
         """See ``FrankaSession``."""
         if self._controller is not None:
