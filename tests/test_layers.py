@@ -61,6 +61,10 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "dashboard_client": ("robots/drivers/",),  # the three parts of ur-rtde
     "rtde_control": ("robots/drivers/",),
     "rtde_receive": ("robots/drivers/",),
+    "franky": ("robots/drivers/",),
+    "panda_py": ("robots/drivers/",),
+    "franky_sim": ("robots/emulators/",),
+    "franka_sim": ("robots/emulators/franka_reflex_server.py",),
     "tyro": ("cli/",),
     "rich": ("cli/",),
 }

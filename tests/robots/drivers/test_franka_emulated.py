@@ -74,7 +74,7 @@ def test_the_robots_own_tool_pose_is_the_one_of_our_kinematics(arm: FrankaArm) -
 
 def test_in_ee_control_the_tool_follows_through_the_impedance(arm: FrankaArm) -> None:
     def action_of(reading):
-        at_m = reading.tcp_position_m + [0.0, 0.03, 0.02]
+        at_m = np.add(reading.tcp_position_m, (0.0, 0.03, 0.02))
         return np.concatenate([at_m, reading.tcp_rotation[:2].reshape(6), [1.0]])
 
     before = arm.read(0.0)
@@ -93,7 +93,7 @@ def test_in_joint_control_the_joints_follow(arm: FrankaArm) -> None:
     commands = drive(
         arm,
         JOINT_FRANKA,
-        lambda reading: np.append(reading.joints_rad + [0.05, 0, 0, 0, 0, 0, 0], 1.0),
+        lambda reading: np.append(np.add(reading.joints_rad, (0.05, 0, 0, 0, 0, 0, 0)), 1.0),
         1.5,
     )
     wanted_rad = commands.arms[0].joints_rad

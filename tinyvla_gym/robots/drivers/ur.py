@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvla_gym.errors import MissingExtraError
+from tinyvla_gym.robots.controller_facts import ControllerFacts
 from tinyvla_gym.robots.coordinates import kinematics_of
 from tinyvla_gym.robots.drivers.latch import Latch
 from tinyvla_gym.robots.faults import ControlLostFault, OperatorRequired
@@ -33,7 +34,7 @@ _HOME_S = 60.0  # a way home takes less
 _HOME_RAD = 2e-3
 _START_S = 5.0  # a program that does not run by then will not
 
-_PROGRAM_RUNNING = 1 << 1  # bits of the robot's status
+_PROGRAM_RUNNING, _TEACH_BUTTON = 1 << 1, 1 << 2  # bits of the robot's status
 _SAFETY_BITS = (  # bits of the safety status, gravest first
     (1 << 5 | 1 << 6 | 1 << 7, Condition.EMERGENCY_STOP),
     (1 << 8 | 1 << 9, Condition.EMERGENCY_STOP),  # violation and fault need a restart by hand
@@ -178,6 +179,22 @@ class UrArm:
         self._latch.clear()
         self._control.setWatchdog(WATCHDOG_HZ)
 
+    @property
+    def speed_scaling(self) -> float:
+        """How much of a commanded speed the controller allows, 0 to 1."""
+        return float(self._receive.getSpeedScaling())
+
+    def facts(self) -> ControllerFacts:
+        """What the controller says about itself."""
+        offset = np.array(self._control.getTCPOffset(), np.float64)
+        return ControllerFacts(
+            software=f"PolyScope {self._dashboard.polyscopeVersion()}",
+            serial=self._dashboard.getSerialNumber(),
+            remote_control=bool(self._dashboard.isInRemoteControl()),
+            flange_to_tcp_m=offset[:3],
+            payload_kg=float(self._receive.getPayload()),
+        )
+
     def close(self) -> None:
         """See ``ArmDriver``."""
         for part in (self._control, self._receive, self._dashboard):
@@ -205,6 +222,9 @@ class UrArm:
                 return condition
         if self._receive.getRobotMode() != _MODE_RUNNING:
             return Condition.BRAKES_ENGAGED
-        if not self._receive.getRobotStatus() & _PROGRAM_RUNNING:
+        status = self._receive.getRobotStatus()
+        if status & _TEACH_BUTTON:
+            return Condition.SAFEGUARD_STOP  # somebody's hands are on the arm
+        if not status & _PROGRAM_RUNNING:
             return Condition.PROGRAM_STOPPED  # why, only ``recover`` has the time to ask
         return Condition.OK

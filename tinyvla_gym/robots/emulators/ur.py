@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinyvla_gym.robots.emulators import rtde
 from tinyvla_gym.robots.emulators.loopback import check_loopback
-from tinyvla_gym.robots.emulators.ur_machine import Faults, UrMachine
+from tinyvla_gym.robots.emulators.ur_machine import SAFETY_WORDS, Faults, UrMachine
 
 DASHBOARD_PORT, RTDE_PORT, SCRIPT_PORTS = 29999, 30004, (30001, 30002, 30003)
 _VERSION = (5, 15, 0, 126347)
@@ -120,7 +120,7 @@ class UrEmulator:
     def _answer(self, request: str) -> str:
         """One line of the dashboard, worded as clients compare it."""
         machine = self.machine
-        stopped = {1: "NORMAL", 4: "PROTECTIVE_STOP", 128: "ROBOT_EMERGENCY_STOP"}[machine.safety]
+        stopped = SAFETY_WORDS[machine.safety]
         if request == "unlock protective stop":
             unlocked = machine.unlock_protective_stop()
             return "Protective stop releasing" if unlocked else "Cannot unlock protective stop"
@@ -130,7 +130,7 @@ class UrEmulator:
             "PolyscopeVersion": f"URSoftware {'.'.join(map(str, (self._major, *_VERSION[1:])))}",
             "get serial number": "20230000000",
             "is in remote control": str(self.faults.remote_control).lower(),
-            "robotmode": "Robotmode: RUNNING",
+            "robotmode": f"Robotmode: {'RUNNING' if machine.powered else 'POWER_OFF'}",
             "safetymode": f"Safetymode: {stopped}",
             "safetystatus": f"Safetystatus: {stopped}",
             "running": f"Program running: {str(machine.program_running).lower()}",
