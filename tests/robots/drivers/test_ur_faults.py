@@ -41,13 +41,13 @@ def connected(emulator: UrEmulatorProcess) -> Iterator[UrArm]:
 
 
 @pytest.fixture
-def arm(connected: UrArm, emulator: UrEmulatorProcess) -> Iterator[UrArm]:
+def arm(connected: UrArm, emulator: UrEmulatorProcess) -> UrArm:
     connected._budget = RecoveryBudget()
     if condition(connected) is not Condition.OK:
         emulator.call("machine.clear_at_the_robot")
         time.sleep(0.05)
         connected.recover()
-    yield connected
+    return connected
 
 
 def wait_until(happens, timeout_s: float = 20.0) -> None:

@@ -67,6 +67,7 @@ class UrArm:
         self._dashboard: Any = None
         self._robot_time_s = -1.0
         self._stamp_s = 0.0
+        self._watched = False
         self._opening_frac = 1.0
 
     def connect(self) -> None:
@@ -90,7 +91,6 @@ class UrArm:
             self.close()
             raise ConnectError(self.spec.name, host, str(error)) from error
         self._latch.clear()
-        self._control.setWatchdog(WATCHDOG_HZ)
 
     def read(self, now_s: float) -> ArmState:
         """See ``ArmDriver``. A reading that repeats the robot's time keeps its old stamp."""
@@ -119,6 +119,8 @@ class UrArm:
         if command.release or not np.isfinite(joints_rad).all():
             self.stop()
             return
+        if not self._watched:  # only now: an arm that is only looked at would be stopped by it
+            self._watched = bool(self._control.setWatchdog(WATCHDOG_HZ))
         sent = self._control.servoJ(
             joints_rad.tolist(), 0.0, 0.0, self._period_s, LOOKAHEAD_S, GAIN
         )
@@ -177,7 +179,7 @@ class UrArm:
                 raise ControlLostFault(arm, "its program did not start again.")
             self._sleep(0.02)
         self._latch.clear()
-        self._control.setWatchdog(WATCHDOG_HZ)
+        self._watched = False
 
     @property
     def speed_scaling(self) -> float:
@@ -201,6 +203,7 @@ class UrArm:
             if part is not None:
                 part.disconnect()
         self._control = self._receive = self._dashboard = None
+        self._watched = False
         self._latch = Latch()
 
     def _in_remote_control(self) -> bool:

@@ -1,0 +1,71 @@
+"""The part of ``tinyvla-gym doctor`` that looks at a rig, and moves it only when it may."""
+
+import contextlib
+from collections.abc import Iterator
+
+from tinyvla_gym.cli.console import console
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.robots import checkup
+from tinyvla_gym.robots.checkup import Finding, finding
+from tinyvla_gym.robots.drivers.franka import FrankaArm
+from tinyvla_gym.robots.drivers.ur import UrArm
+from tinyvla_gym.robots.faults import RigFault, StartPoseError
+from tinyvla_gym.robots.nudge import RISE_M, nudge
+from tinyvla_gym.robots.spec import RigSpec
+
+_RISE_FRAC = 0.8  # of the way; a compliant arm does not go all of it
+
+
+def examine(rig: RigSpec, *, live: bool) -> Iterator[Finding]:
+    """Looks at a rig, line by line.
+
+    Args:
+        rig: The rig.
+        live: Whether its arms may rise by 1 cm, once its serial has been typed.
+
+    Raises:
+        ConfigError: If ``live`` is asked of a rig whose file has no serial.
+    """
+    if live and rig.serial == checkup.UNSET:
+        raise ConfigError("--live needs a rig file with the serial of its controllers.")
+    yield from checkup.check_file(rig)
+    drivers: dict[str, FrankaArm | UrArm] = {}
+    with contextlib.ExitStack() as connections:
+        for arm in rig.arms:
+            driver, connection = checkup.connect(arm, period_s=rig.period_s)
+            yield connection
+            if driver is None:
+                continue
+            connections.callback(driver.close)
+            drivers[arm.name] = driver
+            yield from checkup.check_facts(arm, driver.facts())
+            yield from checkup.check_condition(arm, driver)
+            yield from checkup.check_rhythm(
+                arm.name,
+                lambda now_s, driver=driver: driver.read(now_s).stamp_s,
+                wanted_hz=1 / rig.period_s,
+                longest_s=rig.limits.state_hold_s,
+            )
+        if live:
+            yield from _move(rig, drivers)
+
+
+def _move(rig: RigSpec, drivers: dict[str, FrankaArm | UrArm]) -> Iterator[Finding]:
+    name = "test move"
+    if len(drivers) < len(rig.arms):
+        yield finding(name, "not made", False, "every arm must be connected")
+        return
+    console.print(f"The arms will rise by {100 * RISE_M:.0f} cm. One hand on the stop button!")
+    typed = console.input(f"Type the rig's serial ({rig.serial}) to let them: ").strip()
+    if typed != rig.serial:
+        yield finding(name, "not made: another serial was typed", False, "type it as it is shown")
+        return
+    try:
+        risen_m = nudge(rig, drivers)
+    except (RigFault, StartPoseError) as error:
+        yield finding(name, str(error), False, "clear the cause, then try again")
+        return
+    for arm, rise_m in risen_m.items():
+        fine = _RISE_FRAC * RISE_M <= rise_m <= 2 * RISE_M
+        remedy = "is the payload right, and lag_s in the rig file?"
+        yield finding(f"{arm}: {name}", f"rose {1e3 * rise_m:.1f} mm of 10", fine, remedy)
