@@ -83,16 +83,10 @@ class ArmMotion:
             speed_window_s=self._coordinates.speed_window_s,
             jerk_window_s=self._coordinates.jerk_window_s,
         )
-        sends_joints = self._in_joints or arm.arm.tracking == "joint"
-        self._sends_joints = sends_joints
+        self._sends_joints = self._in_joints or arm.arm.tracking == "joint"
         self._low = np.array(arm.arm.joint_low_rad) + rig.limits.joint_margin_rad
         self._high = np.array(arm.arm.joint_high_rad) - rig.limits.joint_margin_rad
-        self._envelope = Envelope(
-            arm,
-            rig.limits,
-            row_s=rig.period_s,
-            in_joints=sends_joints,
-        )
+        self._envelope = Envelope(arm, rig.limits, row_s=rig.period_s, in_joints=self._sends_joints)
         self._path = Path(np.zeros(6), state.gripper_open_frac, now_s)
         self.stop(now_s)
         self._pace = 1.0

@@ -13,6 +13,7 @@ from tinyvla_gym.robots.hardware import ArmModel
 
 Array = NDArray[np.float64]
 
+_SLACK = 1.0 + 1e-9  # a cosine a little above 1 is one that was rounded
 _PARALLEL = 1e-7  # |sin| of the fifth joint below which the sixth could be anything
 
 
@@ -30,49 +31,57 @@ def ur_solutions(model: ArmModel, position_m: Array, rotation: Array, q6_rad: fl
     """
     d1, d4, d5, d6 = (model.links[index].d_m for index in (0, 3, 4, 5))
     a2, a3 = model.links[2].a_m, model.links[3].a_m
-    (r11, r12, r13), (r21, r22, r23), (r31, r32, r33) = rotation.tolist()
-    px, py, pz = position_m.tolist()
+    first, second, up = rotation.tolist()
+    x_m, y_m, z_m = position_m.tolist()
     found: list[tuple[float, ...]] = []
-
-    # The fifth joint's centre lies d4 to the side of the plane in which the arm folds.
-    wx, wy = px - d6 * r13, py - d6 * r23
-    away_m = hypot(wx, wy)
-    if away_m < abs(d4):
-        return np.empty((0, 6))
-    towards, aside = atan2(wy, wx), acos(d4 / away_m)
-    for q1 in (towards + aside + pi / 2, towards - aside + pi / 2):
+    for q1 in _pan_angles(d4, x_m - d6 * first[2], y_m - d6 * second[2]):
+        # The arm folds in a plane that the first joint turns: directions in it, and across it.
         c1, s1 = cos(q1), sin(q1)
-        c5 = (px * s1 - py * c1 - d4) / d6
-        if abs(c5) > 1.0 + 1e-9:
-            continue
-        q5_size = acos(min(1.0, max(-1.0, c5)))
-        for q5 in (q5_size, -q5_size):
-            s5 = sin(q5)
-            if abs(s5) < _PARALLEL:
-                q6 = q6_rad
-            else:
-                q6 = atan2((c1 * r22 - s1 * r12) / s5, (s1 * r11 - c1 * r21) / s5)
-            c6, s6 = cos(q6), sin(q6)
-            # Directions of the tool, seen in the folding plane: outwards and up.
-            out_x, out_y, out_z = c1 * r11 + s1 * r21, c1 * r12 + s1 * r22, c1 * r13 + s1 * r23
-            ax_out, ax_up = s6 * out_x + c6 * out_y, s6 * r31 + c6 * r32  # minus fourth z axis
-            bx_out = cos(q5) * (c6 * out_x - s6 * out_y) - s5 * out_z  # fourth x axis
-            bx_up = cos(q5) * (c6 * r31 - s6 * r32) - s5 * r33
-            q234 = atan2(bx_up, bx_out)
-            # Where the fourth joint stands in that plane, as seen from the second.
-            out_m = c1 * px + s1 * py - d6 * out_z + d5 * ax_out
-            up_m = pz - d1 - d6 * r33 + d5 * ax_up
-            c3 = (out_m * out_m + up_m * up_m - a2 * a2 - a3 * a3) / (2 * a2 * a3)
-            if abs(c3) > 1.0 + 1e-9:
-                continue
-            c3 = min(1.0, max(-1.0, c3))
-            s3_size = sqrt(1.0 - c3 * c3)
-            for s3 in (s3_size, -s3_size):
-                q3 = atan2(s3, c3)
-                q2 = atan2(up_m, out_m) - atan2(a3 * s3, a2 + a3 * c3)
-                found.append((q1, q2, q3, q234 - q2 - q3, q5, q6))
+        out = [c1 * x + s1 * y for x, y in zip(first, second, strict=True)]
+        across = [s1 * x - c1 * y for x, y in zip(first, second, strict=True)]
+        for q5, q6 in _wrist_angles((s1 * x_m - c1 * y_m - d4) / d6, across, q6_rad):
+            c5, s5, c6, s6 = cos(q5), sin(q5), cos(q6), sin(q6)
+            fourth_out = c5 * (c6 * out[0] - s6 * out[1]) - s5 * out[2]  # its x axis
+            fourth_up = c5 * (c6 * up[0] - s6 * up[1]) - s5 * up[2]
+            # Where the fourth joint stands, as seen from the second.
+            out_m = c1 * x_m + s1 * y_m - d6 * out[2] + d5 * (s6 * out[0] + c6 * out[1])
+            up_m = z_m - d1 - d6 * up[2] + d5 * (s6 * up[0] + c6 * up[1])
+            for q2, q3 in _fold_angles(a2, a3, out_m, up_m):
+                found.append((q1, q2, q3, atan2(fourth_up, fourth_out) - q2 - q3, q5, q6))
     wrapped = np.array(found, np.float64).reshape(-1, 6)
     return (wrapped + pi) % (2 * pi) - pi
+
+
+def _pan_angles(d4: float, x_m: float, y_m: float) -> tuple[float, ...]:
+    """The first joint: the fifth's centre, at x and y, lies d4 beside the folding plane."""
+    away_m = hypot(x_m, y_m)
+    if away_m < abs(d4):
+        return ()
+    towards, aside = atan2(y_m, x_m), acos(d4 / away_m)
+    return (towards + aside + pi / 2, towards - aside + pi / 2)
+
+
+def _wrist_angles(c5: float, across: list[float], q6_rad: float) -> list[tuple[float, float]]:
+    """The fifth joint, from its cosine, and the sixth, from the flange's axes across the plane."""
+    if abs(c5) > _SLACK:
+        return []
+    size = acos(min(1.0, max(-1.0, c5)))
+    return [
+        (q5, q6_rad if abs(s5) < _PARALLEL else atan2(-across[1] / s5, across[0] / s5))
+        for q5, s5 in ((size, sin(size)), (-size, -sin(size)))
+    ]
+
+
+def _fold_angles(a2: float, a3: float, out_m: float, up_m: float) -> list[tuple[float, float]]:
+    """Shoulder and elbow that bring the fourth joint to a place in the folding plane."""
+    c3 = (out_m * out_m + up_m * up_m - a2 * a2 - a3 * a3) / (2 * a2 * a3)
+    if abs(c3) > _SLACK:
+        return []
+    c3 = min(1.0, max(-1.0, c3))
+    size = sqrt(1.0 - c3 * c3)
+    return [
+        (atan2(up_m, out_m) - atan2(a3 * s3, a2 + a3 * c3), atan2(s3, c3)) for s3 in (size, -size)
+    ]
 
 
 def nearest_solution(solutions: Array, near_rad: Array, low_rad: Array, high_rad: Array) -> Array:

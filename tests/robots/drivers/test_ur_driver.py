@@ -1,5 +1,7 @@
 """The UR driver and the vendor's real client against the emulated controller."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -125,12 +127,45 @@ def test_without_remote_control_a_stop_needs_a_person(arm: UrArm, emulator) -> N
         arm.recover()
 
 
-def test_a_broken_connection_stays_latched_though_the_client_comes_back(arm, emulator) -> None:
-    emulator.call("drop_sockets")
-    wait_until(lambda: condition(arm) is not Condition.OK)
-    time.sleep(0.3)  # the client takes control again by itself
+SERVO_ON = """
+import sys, time
+from dataclasses import replace
+import numpy as np
+from tinyvla_gym.robots.drivers import ur
+from tinyvla_gym.robots.rig_file import load_rig
+from tinyvla_gym.robots.state import ArmCommand
 
-    assert condition(arm) in (Condition.CONTROL_LOST, Condition.PROGRAM_STOPPED)
+ur.WATCHDOG_HZ = 1.0
+spec = replace(load_rig("ur5e_bimanual").arms[1], host=sys.argv[1])
+arm = ur.UrArm(spec, period_s=0.008)
+arm.connect()
+home = ArmCommand(joints_rad=np.array(spec.home_rad), tcp_position_m=np.zeros(3),
+                  tcp_rotation=np.eye(3), gripper_open_frac=1.0, release=False)
+end_s = time.monotonic() + 30.0
+while time.monotonic() < end_s:
+    arm.servo(home)
+    print(arm.read(0.0).condition.name, flush=True)
+    time.sleep(0.008)
+"""
+
+
+def test_after_a_broken_connection_the_driver_is_silent_though_the_client_comes_back(
+    emulator,
+) -> None:
+    # In a process of its own: the vendor's client may crash while it takes control again.
+    command = [sys.executable, "-c", SERVO_ON, emulator.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout
+        wait_until(lambda: 11 in emulator.look("machine.commands_seen"))
+        emulator.call("drop_sockets")
+        time.sleep(2.0)  # the client takes control again by itself, and sends what was on its way
+        silent_s = emulator.look("machine.time_s") - emulator.look("machine.fed_s")
+        driver.kill()
+        told = [line for line in driver.stdout.read().split() if line in Condition.__members__]
+    assert silent_s > 0.5
+    lost = [name for name in told if name != "OK"]
+    assert told == ["OK"] * (len(told) - len(lost)) + lost  # never OK again
+    assert set(lost) <= {"CONTROL_LOST", "PROGRAM_STOPPED"}
 
 
 def test_a_frozen_controller_keeps_its_old_stamp(arm: UrArm, emulator) -> None:

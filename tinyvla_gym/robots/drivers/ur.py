@@ -2,8 +2,8 @@
 
 Facts that shape this file, all measured: the library sends NaN targets without a word; after a
 protective stop its calls return False and raise nothing; after a broken connection it takes
-control again by itself. So a fault is latched here on our own evidence, and nothing is sent until
-``recover``.
+control again by itself, and repeats the one command that was on its way. So a fault is latched
+here on our own evidence, and nothing more is sent until ``recover``.
 """
 
 import time
@@ -90,6 +90,7 @@ class UrArm:
         except RuntimeError as error:  # the only kind that the library raises
             self.close()
             raise ConnectError(self.spec.name, host, str(error)) from error
+        self._see_the_program_run()
         self._latch.clear()
 
     def read(self, now_s: float) -> ArmState:
@@ -118,6 +119,9 @@ class UrArm:
             return
         if command.release or not np.isfinite(joints_rad).all():
             self.stop()
+            return
+        if not (self._receive.isConnected() and self._control.isConnected()):
+            self._latch.add(Condition.CONTROL_LOST)  # else the library connects anew, and sends
             return
         if not self._watched:  # only now: an arm that is only looked at would be stopped by it
             self._watched = bool(self._control.setWatchdog(WATCHDOG_HZ))
@@ -173,11 +177,8 @@ class UrArm:
         if not self._receive.isConnected():
             self._receive.reconnect()
         self._control.reuploadScript()
-        deadline_s = self._now() + _START_S
-        while not self._control.isProgramRunning():
-            if self._now() > deadline_s:
-                raise ControlLostFault(arm, "its program did not start again.")
-            self._sleep(0.02)
+        if not self._see_the_program_run():
+            raise ControlLostFault(arm, "its program did not start again.")
         self._latch.clear()
         self._watched = False
 
@@ -205,6 +206,15 @@ class UrArm:
         self._control = self._receive = self._dashboard = None
         self._watched = False
         self._latch = Latch()
+
+    def _see_the_program_run(self) -> bool:
+        """Waits until the readings say so, too, which are a little older than the answers."""
+        deadline_s = self._now() + _START_S
+        while self._condition() is not Condition.OK:
+            if self._now() > deadline_s:
+                return False
+            self._sleep(0.02)
+        return True
 
     def _in_remote_control(self) -> bool:
         """Asks the dashboard, over a new connection: an old one may be broken without notice."""

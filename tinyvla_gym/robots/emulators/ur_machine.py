@@ -81,7 +81,7 @@ class UrMachine:
         self.speeds_rad_s = np.zeros(6)
         self._target_rad = self.joints_rad.copy()
         self._moving_to: Array | None = None
-        self._fed_s = 0.0
+        self.fed_s = 0.0
         self._last_command = 0
 
     def set_tool(self, tcp_offset_m: Sequence[float], payload_kg: float) -> None:
@@ -105,7 +105,7 @@ class UrMachine:
         """A client has written input registers."""
         with self.lock:
             self.inputs.update(values)
-            self._fed_s = self.time_s
+            self.fed_s = self.time_s
             self._command(int(self.inputs.get("input_int_register_0", 0)))
 
     def stop_program(self) -> None:
@@ -149,7 +149,7 @@ class UrMachine:
         """Moves time on by one cycle."""
         with self.lock:
             self.time_s += period_s
-            starved_s = self.time_s - self._fed_s
+            starved_s = self.time_s - self.fed_s
             if self.program_running and self.watchdog_hz and starved_s > 1 / self.watchdog_hz:
                 self.stop_program()
             if self.program_running:
