@@ -19,8 +19,15 @@ _HOMED_M = 0.01  # a hand that knows a smaller width has not been homed since it
 class Fingers(Protocol):
     """The vendors' gripper, which both libraries offer in this form. All calls wait."""
 
-    width: float
-    max_width: float
+    @property
+    def width(self) -> float:
+        """Opening now [m]."""
+        ...
+
+    @property
+    def max_width(self) -> float:
+        """Largest opening, 0 before the hand was homed [m]."""
+        ...
 
     def homing(self) -> bool:
         """Finds the largest width."""

@@ -65,7 +65,11 @@ class FrankaSession(Protocol):
     """The tool as the robot knows it, shape (4, 4)."""
     load_kg: float
     """What the robot knows to hang on its hand [kg]."""
-    fingers: Fingers
+
+    @property
+    def fingers(self) -> Fingers:
+        """The hand's gripper."""
+        ...
 
     def look(self) -> FrankaReading:
         """The newest state; raises what has ended the motion since the last look."""

@@ -37,8 +37,8 @@ class PandaSession:
             MissingExtraError: If panda-python is not installed.
         """
         try:
-            import panda_py
-            from panda_py import controllers, libfranka
+            import panda_py  # pyright: ignore[reportMissingImports]
+            from panda_py import controllers, libfranka  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise MissingExtraError("A Franka Panda", "panda") from error
         self._controllers: Any = controllers

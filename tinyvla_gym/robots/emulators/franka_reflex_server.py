@@ -11,6 +11,6 @@ if __name__ == "__main__":
     address, model = sys.argv[1:]
     os.environ["FR3_MJCF"] = model  # read when the server is made; else it is downloaded
     logging.basicConfig(level=logging.WARNING)
-    from franka_sim import FrankaSimServer
+    from franka_sim import FrankaSimServer  # pyright: ignore[reportMissingImports]
 
     FrankaSimServer(host=address, enforce_motion_limits=True, enforce_comm_constraints=True).start()
