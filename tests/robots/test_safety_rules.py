@@ -8,6 +8,7 @@ from rigs import FRANKA, JOINT_PAIR, PAIR, VirtualRig, differences, state_at
 
 from tinyvla_gym.errors import ActionNotFiniteError
 from tinyvla_gym.robots.clearance import Clearance
+from tinyvla_gym.robots.coordinates import UrToolCoordinates
 from tinyvla_gym.robots.faults import (
     ActionFormatError,
     ActionGripperError,
@@ -302,6 +303,7 @@ def test_rule_10_without_inverse_kinematics_the_arm_waits_and_then_holds() -> No
     rig.seconds(1.0)
 
     assert {event.rule for event in rig.told("ik")} == {10}
+    assert {event.rule for event in rig.told("ik_hold")} == {10}
     assert speed(rig) < 1e-3
     assert rig.controller.fault is None
 
@@ -317,6 +319,35 @@ def test_rule_11_a_joint_target_stays_a_margin_away_from_the_limit() -> None:
     limit = 2 * np.pi - np.radians(5)
     assert [event.rule for event in rig.told("joint_limit")] == [11]
     assert rig.joints[-1][0][5] == pytest.approx(limit, abs=1e-6)
+
+
+def test_rule_11_a_joint_slows_down_where_its_maker_says_so() -> None:
+    wide = replace(FRANKA.arms[0].workspace, low_m=(-0.8, -0.8, 0.01), high_m=(0.8, 0.8, 0.65))
+    home_rad = (2.0, *FRANKA.arms[0].home_rad[1:])
+    arm = replace(FRANKA.arms[0], home_rad=home_rad, workspace=wide)
+    rig = VirtualRig(replace(FRANKA, control="joint", arms=(arm,)))
+    turns = [np.array([joint, *home_rad[1:], 1.0]) for joint in (2.2, 2.4, 2.6, 2.65)]
+    rig.controller.submit(0.0, [(0.35 * (i + 1), turn) for i, turn in enumerate(turns)])
+    rig.seconds(2.0)
+
+    assert {event.rule for event in rig.told("joint_speed")} == {11}
+    joints = np.array([row[0] for row in rig.joints])
+    _, up = arm.arm.joint_speed_max(joints)
+    speeds = differences(joints, 1, rig.rig.period_s)
+    assert (speeds <= 0.25 * up + 1e-9).all()
+    assert joints[-1][0] > 2.4
+
+
+def test_rule_11_inverse_kinematics_beyond_a_limit_is_clipped(monkeypatch) -> None:
+    rig = VirtualRig(PAIR)
+    beyond = rig.states["left"].joints_rad.copy()
+    beyond[5] = 6.5  # the wrist turns by no more than 6.28 rad
+    monkeypatch.setattr(UrToolCoordinates, "input_of_place", lambda *_: beyond)
+    rig.submit(rig.home_action())
+    rig.seconds(0.5)
+
+    assert {event.rule for event in rig.told("joint_clipped")} == {11}
+    assert max(row[0][5] for row in rig.joints) <= 2 * np.pi - PAIR.limits.joint_margin_rad
 
 
 @pytest.mark.parametrize("change", ["position", "speed"])
@@ -359,6 +390,7 @@ def test_rule_13_two_arms_slow_down_and_hold_before_they_touch() -> None:
     ]
 
     assert {event.rule for event in rig.told("arm_arm")} == {13}
+    assert {event.rule for event in rig.told("arm_arm_hold")} == {13}
     assert min(apart) >= 0.04
     assert min(apart) < 0.09
     assert speed(rig) < 0.01

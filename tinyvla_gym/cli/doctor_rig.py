@@ -46,6 +46,8 @@ def examine(rig: RigSpec, *, live: bool) -> Iterator[Finding]:
                 wanted_hz=1 / rig.period_s,
                 longest_s=rig.limits.state_hold_s,
             )
+        for camera in rig.cameras:
+            yield from checkup.check_camera(rig, camera)
         if live:
             yield from _move(rig, drivers)
 

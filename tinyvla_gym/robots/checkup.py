@@ -11,13 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from tinyvla_gym.errors import MissingExtraError
+from tinyvla_gym.errors import MissingExtraError, UnknownNameError
+from tinyvla_gym.robots.camera import CameraError, camera_source
 from tinyvla_gym.robots.controller_facts import ControllerFacts
 from tinyvla_gym.robots.drivers.choose import arm_driver
 from tinyvla_gym.robots.drivers.franka import FrankaArm
 from tinyvla_gym.robots.drivers.ur import UrArm
 from tinyvla_gym.robots.robot import ConnectError
-from tinyvla_gym.robots.spec import ArmSpec, RigSpec
+from tinyvla_gym.robots.spec import ArmSpec, CameraSpec, RigSpec
 from tinyvla_gym.robots.state import Condition
 
 UNSET = "unset"
@@ -114,6 +115,27 @@ def check_condition(arm: ArmSpec, driver: FrankaArm | UrArm) -> Iterator[Finding
         fact, fine = f"{100 * share:.0f} %", share >= _SLIDER_FRAC
         remedy = "move it to 100 %: slower arms fall behind their commands, and rule 12 stops them"
         yield finding(f"{arm.name}: speed slider", fact, fine, remedy, "warn")
+
+
+def check_camera(rig: RigSpec, camera: CameraSpec) -> Iterator[Finding]:
+    """Whether a camera is there, and how often its pictures come."""
+    try:
+        source = camera_source(camera)
+        source.open()
+    except (CameraError, MissingExtraError, UnknownNameError) as error:
+        remedy = "look at its cable, and at its device in the rig file"
+        name = f"camera {camera.name}"
+        yield Finding(name=name, fact=str(error), verdict="broken", remedy=remedy)
+        return
+    try:
+        yield from check_rhythm(
+            f"camera {camera.name}",
+            lambda _: source.read().time_s,
+            wanted_hz=camera.fps,
+            longest_s=rig.limits.camera_stale_s,
+        )
+    finally:
+        source.close()
 
 
 def check_rhythm(
