@@ -11,6 +11,7 @@ from rigs import FRANKA, PAIR, own_address
 
 from tinyvla_gym.robots import checkup
 from tinyvla_gym.robots.drivers import ur
+from tinyvla_gym.robots.emulators.franka import FrankaEmulator
 from tinyvla_gym.robots.emulators.ur_process import UrEmulatorProcess
 from tinyvla_gym.robots.rig_file import write_rig
 from tinyvla_gym.robots.spec import CameraSpec
@@ -113,6 +114,25 @@ def test_live_without_the_right_serial_moves_nothing(cli, emulator, rig_file, mo
     assert answer.code == 1
     assert "broken   test move: not made: another serial was typed" in answer.out
     assert 11 not in emulator.look("machine.commands_seen")[before:]
+
+
+def test_a_franka_is_looked_at_and_nudged(cli, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("franky", reason="franky-control is not installed")
+    pytest.importorskip("franky_sim", reason="franky-sim is not installed")
+    monkeypatch.setattr(checkup, "_WATCH_S", 0.5)
+    arm = replace(FRANKA.arms[0], host=own_address(39))
+    path = tmp_path / "franka.yaml"
+    path.write_text(write_rig(replace(FRANKA, arms=(arm,), cameras=(), serial="FR3-1")))
+    with FrankaEmulator(arm.host, joints_rad=arm.home_rad):
+        for _ in range(3):  # as above
+            monkeypatch.setattr("sys.stdin", io.StringIO("FR3-1\n"))
+            answer = cli("doctor", "--rig", path, "--live", "--json", tmp_path / "found.json")
+            found = findings(tmp_path / "found.json")
+            if found.get("arm: test move", {}).get("verdict") == "ok":
+                break
+
+    for name in ("connection", "software", "tool", "payload", "condition", "test move"):
+        assert found[f"arm: {name}"]["verdict"] == "ok", answer.out
 
 
 def test_nobody_there_is_a_line_with_a_remedy(cli, tmp_path, monkeypatch) -> None:

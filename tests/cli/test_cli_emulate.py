@@ -1,5 +1,6 @@
 """tinyvla-gym emulate, from start to Ctrl-C."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,21 +9,50 @@ import subprocess
 import sys
 import time
 
+import pytest
 
-def test_it_serves_until_it_is_interrupted(tmp_path) -> None:
-    found = tmp_path / "found.json"
-    command = [sys.executable, "-m", "tinyvla_gym.cli.main", "emulate", "robotiq", "--arms", "1"]
+
+@contextlib.contextmanager
+def emulating(found, *what):
+    """Starts the verb; gives its process and what it says that it serves."""
+    command = [sys.executable, "-m", "tinyvla_gym.cli.main", "emulate", *what]
     with subprocess.Popen([*command, "--json", str(found)], env=os.environ) as running:
         deadline_s = time.monotonic() + 60
         while not found.exists() and time.monotonic() < deadline_s:
             time.sleep(0.05)
-        (controller,) = json.loads(found.read_text())["controllers"]
+        yield running, json.loads(found.read_text())["controllers"]
+
+
+def test_it_serves_until_it_is_interrupted(tmp_path) -> None:
+    with emulating(tmp_path / "found.json", "robotiq", "--arms", "1") as (running, controllers):
+        (controller,) = controllers
         with socket.create_connection((controller["address"], 63352), 5.0) as session:
             session.sendall(b"GET STA\n")
             assert session.recv(64) == b"STA 0\n"
         running.send_signal(signal.SIGINT)
 
         assert running.wait(30) == 0
+
+
+def test_a_franka_is_served_until_it_is_interrupted(tmp_path) -> None:
+    pytest.importorskip("franky_sim", reason="franky-sim is not installed")
+    with emulating(tmp_path / "found.json", "franka") as (running, controllers):
+        (controller,) = controllers
+        assert controller["kind"] == "fr3"
+        for port in (1337, 1338):
+            socket.create_connection((controller["address"], port), 5.0).close()
+        running.send_signal(signal.SIGINT)
+
+        assert running.wait(30) == 0
+
+
+def test_without_franky_sim_the_remedy_is_told(cli, monkeypatch) -> None:
+    monkeypatch.setattr("tinyvla_gym.robots.emulators.franka.find_spec", lambda _: None)
+
+    answer = cli("emulate", "franka")
+
+    assert answer.code == 1
+    assert 'pip install "tinyvla-gym[emulators]"' in answer.err
 
 
 def test_three_arms_are_refused(cli) -> None:

@@ -13,7 +13,7 @@ from tinyvla_gym.robots.spec import RigSpec
 from tinyvla_gym.robots.state import ArmState
 
 RISE_M = 0.01
-_UP_S, _BACK_S, _OVER_S = 1.0, 2.0, 2.5
+_UP_S, _STAY_S, _BACK_S, _OVER_S = 1.0, 2.0, 3.0, 3.5
 
 
 def nudge(
@@ -44,7 +44,8 @@ def nudge(
     first = {name: driver.read(start_s) for name, driver in drivers.items()}
     controller = Controller(rig, first, start_s)
     there, back = (_action(rig, first, ups, rise_m) for rise_m in (RISE_M, 0.0))
-    controller.submit(start_s, [(start_s + _UP_S, there), (start_s + _BACK_S, back)])
+    way = ((_UP_S, there), (_STAY_S, there), (_BACK_S, back))
+    controller.submit(start_s, [(start_s + due_s, action) for due_s, action in way])
     risen_m = dict.fromkeys(drivers, 0.0)
     try:
         while (now_s := now()) - start_s < _OVER_S:
