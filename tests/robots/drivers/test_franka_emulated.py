@@ -1,8 +1,10 @@
 """The Franka driver and the vendor's real client, libfranka inside, against an emulated FR3."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,3 +143,10 @@ def test_nobody_there_is_a_sentence() -> None:
 
     with pytest.raises(ConnectError, match=r"Arm arm at 127\.\S+\.53 cannot be driven"):
         arm.connect()
+
+
+def test_the_example_of_the_page_runs() -> None:
+    page = Path(__file__).parents[3] / "docs/franka.md"
+    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+    exec(example.replace("127.0.0.41", own_address(54)), {})
