@@ -23,12 +23,18 @@ def emulating(found, *what):
         yield running, json.loads(found.read_text())["controllers"]
 
 
-def test_it_serves_until_it_is_interrupted(tmp_path) -> None:
-    with emulating(tmp_path / "found.json", "robotiq", "--arms", "1") as (running, controllers):
-        (controller,) = controllers
-        with socket.create_connection((controller["address"], 63352), 5.0) as session:
-            session.sendall(b"GET STA\n")
-            assert session.recv(64) == b"STA 0\n"
+@pytest.mark.parametrize(
+    ("what", "port", "ask", "answer"),
+    [
+        ("robotiq", 63352, b"GET STA\n", b"STA 0\n"),
+        ("ur", 29999, b"", b"Connected: Universal Robots Dashboard Server\n"),
+    ],
+)
+def test_it_serves_until_it_is_interrupted(tmp_path, what, port, ask, answer) -> None:
+    with emulating(tmp_path / "found.json", what, "--arms", "1") as (running, controllers):
+        with socket.create_connection((controllers[0]["address"], port), 5.0) as session:
+            session.sendall(ask)
+            assert session.recv(64) == answer
         running.send_signal(signal.SIGINT)
 
         assert running.wait(30) == 0

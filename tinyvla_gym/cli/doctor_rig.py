@@ -11,7 +11,7 @@ from tinyvla_gym.robots.drivers.franka import FrankaArm
 from tinyvla_gym.robots.drivers.ur import UrArm
 from tinyvla_gym.robots.faults import RigFault, StartPoseError
 from tinyvla_gym.robots.nudge import RISE_M, nudge
-from tinyvla_gym.robots.spec import RigSpec
+from tinyvla_gym.robots.spec import ArmSpec, RigSpec
 
 _RISE_FRAC = {"joint": 0.8, "pose": 0.3}  # an impedance leaves to friction what it does not pull
 
@@ -38,18 +38,25 @@ def examine(rig: RigSpec, *, live: bool) -> Iterator[Finding]:
                 continue
             connections.callback(driver.close)
             drivers[arm.name] = driver
-            yield from checkup.check_facts(arm, driver.facts())
-            yield from checkup.check_condition(arm, driver)
-            yield from checkup.check_rhythm(
-                arm.name,
-                lambda now_s, driver=driver: driver.read(now_s).stamp_s,
-                wanted_hz=1 / rig.period_s,
-                longest_s=rig.limits.state_hold_s,
-            )
+            yield from _look(rig, arm, driver)
         for camera in rig.cameras:
             yield from checkup.check_camera(rig, camera)
         if live:
             yield from _move(rig, drivers)
+
+
+def _look(rig: RigSpec, arm: ArmSpec, driver: FrankaArm | UrArm) -> Iterator[Finding]:
+    try:
+        yield from checkup.check_facts(arm, driver.facts())
+        yield from checkup.check_condition(arm, driver)
+    except RigFault as error:
+        yield finding(f"{arm.name}: condition", str(error), False, "clear it at the robot")
+    yield from checkup.check_rhythm(
+        arm.name,
+        lambda now_s: driver.read(now_s).stamp_s,
+        wanted_hz=1 / rig.period_s,
+        longest_s=rig.limits.state_hold_s,
+    )
 
 
 def _move(rig: RigSpec, drivers: dict[str, FrankaArm | UrArm]) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ Nothing here moves an arm; ``nudge.py`` does.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from tinyvla_gym.robots.camera import CameraError, camera_source
 from tinyvla_gym.robots.controller_facts import ControllerFacts
 from tinyvla_gym.robots.drivers.choose import arm_driver
 from tinyvla_gym.robots.drivers.franka import FrankaArm
+from tinyvla_gym.robots.drivers.franky_session import keeps_deadlines
 from tinyvla_gym.robots.drivers.ur import UrArm
 from tinyvla_gym.robots.robot import ConnectError
 from tinyvla_gym.robots.spec import ArmSpec, CameraSpec, RigSpec
@@ -28,7 +28,6 @@ _RATE_FRAC = 0.9  # of the rate that the rig runs at
 _TOOL_M = 1e-3
 _PAYLOAD_KG = 0.05
 _SLIDER_FRAC = 0.99
-_REALTIME = Path("/sys/kernel/realtime")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ def check_file(rig: RigSpec) -> Iterator[Finding]:
         fine = residual_m is not None and residual_m <= 0.005
         yield finding("calibration", fact, fine, "run: tinyvla-gym calibrate", "warn")
     if rig.arms[0].driver in ("franky", "panda_py"):
-        fine = _REALTIME.exists()
+        fine = keeps_deadlines()
         remedy = "install a kernel with PREEMPT_RT, else the robot will complain of late commands"
         yield finding("kernel", "real-time" if fine else "not real-time", fine, remedy, "warn")
 

@@ -118,12 +118,14 @@ class FrankaArm:
         deadline_s = self._now() + _HOME_S
         try:
             session.go(joints_rad, min(1.0, speed_rad_s / max(self.spec.arm.joint_speed_rad_s)))
-            while np.abs(session.look().joints_rad - joints_rad).max() > _HOME_RAD:
-                self._latch.add(session.look().condition)
+            reading = session.look()
+            while np.abs(reading.joints_rad - joints_rad).max() > _HOME_RAD:
+                self._latch.add(reading.condition)
                 if not self._latch.open or self._now() > deadline_s:
                     self.stop()
                     raise fault_of(self._latch.condition, self.spec.name)
                 self._sleep(self._period_s)
+                reading = session.look()
             session.end()
         except Interrupted as interruption:
             self._latch.add(interruption.condition)

@@ -31,7 +31,12 @@ _CLIP_M, _CLIP_RAD = 0.05, 0.2  # beyond this an error pulls no harder
 _TORQUE_STEP_NM = 1.0  # in a millisecond, which is what the robot accepts
 _HOME_ACCELERATION_FRAC = 0.1
 _END_S = 2.0  # a motion that is told to end has ended by then
-_REALTIME = Path("/sys/kernel/realtime")  # says 1 on a kernel that keeps deadlines
+_REALTIME = Path("/sys/kernel/realtime")  # says 1 on a kernel with PREEMPT_RT
+
+
+def keeps_deadlines() -> bool:
+    """Whether this computer's kernel does, so that libfranka may insist on it."""
+    return _REALTIME.exists() and _REALTIME.read_text().strip() == "1"
 
 
 class FrankySession:
@@ -51,12 +56,10 @@ class FrankySession:
         self._franky: Any = franky
         self._tracker: Any = None
         self.software = f"franky-control {version('franky-control')}"
-        keeps_deadlines = _REALTIME.exists() and _REALTIME.read_text().strip() == "1"
         config = franky.RealtimeConfig
+        config = config.Enforce if keeps_deadlines() else config.Ignore
         with self._translated():
-            self._robot: Any = franky.Robot(
-                host, realtime_config=config.Enforce if keeps_deadlines else config.Ignore
-            )
+            self._robot: Any = franky.Robot(host, realtime_config=config)
             self.fingers: Any = franky.Gripper(host)
             state = self._robot.state
         self.flange_to_tcp: Array = state.F_T_EE.matrix

@@ -188,8 +188,14 @@ class UrArm:
         return float(self._receive.getSpeedScaling())
 
     def facts(self) -> ControllerFacts:
-        """What the controller says about itself."""
+        """What the controller says about itself.
+
+        Raises:
+            ControlLostFault: If its program has stopped, which it takes to answer.
+        """
         offset = np.array(self._control.getTCPOffset(), np.float64)
+        if offset.shape != (6,):
+            raise ControlLostFault(self.spec.name, f"{Condition.PROGRAM_STOPPED.value}.")
         return ControllerFacts(
             software=f"PolyScope {self._dashboard.polyscopeVersion()}",
             serial=self._dashboard.getSerialNumber(),
