@@ -20,6 +20,7 @@ HEAVY = (
 EXTRAS = (
     *("accelerate", "diffusers", "peft", "safetensors", "tensorboard", "torch", "transformers"),
     *("stable_baselines3", "msgpack", "websockets", "h5py", "minari"),
+    *("franky", "franky_sim", "panda_py", "rtde_control", "rtde_receive", "dashboard_client"),
 )
 NEEDS_AN_EXTRA = ("policies/tinyvla", "training", "rl", "serving")
 
