@@ -34,6 +34,7 @@ def brief(monkeypatch) -> None:
     """Looks and moves that are short, and a watchdog that stands a busy machine."""
     monkeypatch.setattr(ur, "WATCHDOG_HZ", 1.0)
     monkeypatch.setattr(checkup, "_WATCH_S", 0.5)
+    monkeypatch.setattr(checkup, "_RATE_FRAC", 0.2)
     for name, time_s in {"_UP_S": 0.5, "_STAY_S": 1.0, "_BACK_S": 1.5, "_OVER_S": 1.6}.items():
         monkeypatch.setattr(nudge, name, time_s)
 
@@ -107,13 +108,23 @@ def test_live_moves_by_a_centimetre_after_the_serial_was_typed(
     assert {35, 11} <= set(emulator.look("machine.commands_seen"))
 
 
+def test_live_moves_nothing_that_is_broken(cli, emulator, rig_file) -> None:
+    emulator.call("machine.set_tool", (0.0, 0.0, 0.10), RIGHT.payload_kg)
+    answer = cli("doctor", "--rig", rig_file(), "--live")
+    emulator.call("machine.set_tool", RIGHT.tcp_offset_m, RIGHT.payload_kg)
+
+    assert answer.code == 1
+    assert "broken   test move: not made; mend first what is broken" in answer.out
+    assert "Type the rig's serial" not in answer.out
+
+
 def test_live_without_the_right_serial_moves_nothing(cli, emulator, rig_file, monkeypatch) -> None:
     before = len(emulator.look("machine.commands_seen"))
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
     answer = cli("doctor", "--rig", rig_file(), "--live")
 
     assert answer.code == 1
-    assert "broken   test move: not made: another serial was typed" in answer.out
+    assert "broken   test move: not made" in answer.out
     assert 11 not in emulator.look("machine.commands_seen")[before:]
 
 

@@ -1,11 +1,12 @@
 """Rates and waits, in virtual time."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from tinyvla_gym.errors import ConfigError
-from tinyvla_gym.robots.checkup import check_rhythm
+from tinyvla_gym.robots.checkup import check_file, check_rhythm
 from tinyvla_gym.robots.drivers.choose import arm_driver
 from tinyvla_gym.robots.rig_file import load_rig
 
@@ -58,6 +59,19 @@ def test_silence_is_one_long_wait() -> None:
     assert wait.remedy
 
 
+@pytest.mark.parametrize(
+    ("residual_m", "live", "verdict"),
+    [(None, False, "warn"), (None, True, "broken"), (0.006, True, "broken"), (0.004, True, "ok")],
+)
+def test_two_arms_may_move_only_if_they_know_where_the_other_one_is(
+    residual_m, live: bool, verdict: str
+) -> None:
+    rig = replace(load_rig("ur5e_bimanual"), calibration_residual_m=residual_m)
+    verdicts = {one.name: one.verdict for one in check_file(rig, live=live)}
+
+    assert verdicts == {"serial": "warn", "calibration": verdict}
+
+
 @pytest.mark.parametrize("rig", ["franka_fr3", "franka_panda", "ur5e_bimanual", "ur5_bimanual"])
 def test_every_shipped_rig_has_its_drivers(rig: str) -> None:
     rig = load_rig(rig)
@@ -67,8 +81,6 @@ def test_every_shipped_rig_has_its_drivers(rig: str) -> None:
 
 
 def test_a_simulated_arm_has_no_controller() -> None:
-    from dataclasses import replace
-
     arm = replace(load_rig("franka_fr3").arms[0], driver="simulated")
     with pytest.raises(ConfigError, match="there is no controller to speak to"):
         arm_driver(arm, period_s=0.005)

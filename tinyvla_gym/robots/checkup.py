@@ -25,6 +25,7 @@ UNSET = "unset"
 """A serial that the rig file still lacks."""
 _WATCH_S = 2.0
 _RATE_FRAC = 0.9  # of the rate that the rig runs at
+_RESIDUAL_M = 0.005
 _TOOL_M = 1e-3
 _PAYLOAD_KG = 0.05
 _SLIDER_FRAC = 0.99
@@ -56,15 +57,16 @@ def finding(
     return Finding(name=name, fact=fact, verdict=otherwise, remedy=remedy)
 
 
-def check_file(rig: RigSpec) -> Iterator[Finding]:
-    """What is still to be filled in."""
+def check_file(rig: RigSpec, *, live: bool) -> Iterator[Finding]:
+    """What is still to be filled in; two arms that shall move must know where the other one is."""
     known = rig.serial != UNSET
     yield finding("serial", rig.serial, known, "write the controllers' into the rig file", "warn")
     if len(rig.arms) == 2:
         residual_m = rig.calibration_residual_m
         fact = "never done" if residual_m is None else f"{1e3 * residual_m:.1f} mm residual"
-        fine = residual_m is not None and residual_m <= 0.005
-        yield finding("calibration", fact, fine, "run: tinyvla-gym calibrate", "warn")
+        fine = residual_m is not None and residual_m <= _RESIDUAL_M
+        otherwise = "broken" if live else "warn"
+        yield finding("calibration", fact, fine, "run: tinyvla-gym calibrate", otherwise)
     if rig.arms[0].driver in ("franky", "panda_py"):
         fine = keeps_deadlines()
         remedy = "install a kernel with PREEMPT_RT, else the robot will complain of late commands"
