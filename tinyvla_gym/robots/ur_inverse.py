@@ -31,14 +31,14 @@ def ur_solutions(model: ArmModel, position_m: Array, rotation: Array, q6_rad: fl
     """
     d1, d4, d5, d6 = (model.links[index].d_m for index in (0, 3, 4, 5))
     a2, a3 = model.links[2].a_m, model.links[3].a_m
-    first, second, up = rotation.tolist()
+    (r11, r12, r13), (r21, r22, r23), up = rotation.tolist()
     x_m, y_m, z_m = position_m.tolist()
     found: list[tuple[float, ...]] = []
-    for q1 in _pan_angles(d4, x_m - d6 * first[2], y_m - d6 * second[2]):
+    for q1 in _pan_angles(d4, x_m - d6 * r13, y_m - d6 * r23):
         # The arm folds in a plane that the first joint turns: directions in it, and across it.
         c1, s1 = cos(q1), sin(q1)
-        out = [c1 * x + s1 * y for x, y in zip(first, second, strict=True)]
-        across = [s1 * x - c1 * y for x, y in zip(first, second, strict=True)]
+        out = (c1 * r11 + s1 * r21, c1 * r12 + s1 * r22, c1 * r13 + s1 * r23)
+        across = (s1 * r11 - c1 * r21, s1 * r12 - c1 * r22)
         for q5, q6 in _wrist_angles((s1 * x_m - c1 * y_m - d4) / d6, across, q6_rad):
             c5, s5, c6, s6 = cos(q5), sin(q5), cos(q6), sin(q6)
             fourth_out = c5 * (c6 * out[0] - s6 * out[1]) - s5 * out[2]  # its x axis
@@ -61,15 +61,18 @@ def _pan_angles(d4: float, x_m: float, y_m: float) -> tuple[float, ...]:
     return (towards + aside + pi / 2, towards - aside + pi / 2)
 
 
-def _wrist_angles(c5: float, across: list[float], q6_rad: float) -> list[tuple[float, float]]:
+def _wrist_angles(
+    c5: float, across: tuple[float, float], q6_rad: float
+) -> list[tuple[float, float]]:
     """The fifth joint, from its cosine, and the sixth, from the flange's axes across the plane."""
     if abs(c5) > _SLACK:
         return []
     size = acos(min(1.0, max(-1.0, c5)))
-    return [
-        (q5, q6_rad if abs(s5) < _PARALLEL else atan2(-across[1] / s5, across[0] / s5))
-        for q5, s5 in ((size, sin(size)), (-size, -sin(size)))
-    ]
+    s5 = sin(size)
+    if s5 < _PARALLEL:
+        return [(size, q6_rad), (-size, q6_rad)]
+    x, y = across[0] / s5, -across[1] / s5
+    return [(size, atan2(y, x)), (-size, atan2(-y, -x))]
 
 
 def _fold_angles(a2: float, a3: float, out_m: float, up_m: float) -> list[tuple[float, float]]:
@@ -78,10 +81,9 @@ def _fold_angles(a2: float, a3: float, out_m: float, up_m: float) -> list[tuple[
     if abs(c3) > _SLACK:
         return []
     c3 = min(1.0, max(-1.0, c3))
-    size = sqrt(1.0 - c3 * c3)
-    return [
-        (atan2(up_m, out_m) - atan2(a3 * s3, a2 + a3 * c3), atan2(s3, c3)) for s3 in (size, -size)
-    ]
+    s3, towards = sqrt(1.0 - c3 * c3), atan2(up_m, out_m)
+    bent, q3 = atan2(a3 * s3, a2 + a3 * c3), atan2(s3, c3)  # both change sign with s3
+    return [(towards - bent, q3), (towards + bent, -q3)]
 
 
 def nearest_solution(solutions: Array, near_rad: Array, low_rad: Array, high_rad: Array) -> Array:
