@@ -53,6 +53,11 @@ class TrainConfig:
     lora_layers: str = "linear"
     """Which layers get adapters: ``linear`` for every linear one, ``qkv`` for those that make
     queries, keys and values."""
+    lora_dropout: float = 0.05
+    """Share of the adapters' inputs that training drops."""
+    freeze_adapters: bool = False
+    """Leaves the adapters at their beginning, where they change nothing, and trains projector and
+    head alone: a control that shows what adapters are worth."""
     chunk_offset: int = 0
     """First action of a chunk, relative to the frame [ticks]; may be negative."""
     foresight_ticks: tuple[int, ...] = (8, 16, 32, 64)
@@ -98,6 +103,8 @@ class TrainConfig:
                 raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
         if any(count < 1 for count in self.task_repeats.values()):
             raise ConfigError(f"task_repeats must be at least 1 each, got {self.task_repeats}.")
+        if self.freeze_adapters and not self.lora_rank:
+            raise ConfigError("freeze_adapters needs adapters: set lora_rank to at least 1.")
         self._check_parts()
         if self.save_every % self.log_every:
             raise ConfigError(
@@ -174,6 +181,15 @@ PRESETS = {
         steps=24_000,
         parts=2,  # one core or two, interrupted and resumed with either
         task_repeats={task: 2 for tier, tasks in TIERS.items() if tier != "easy" for task in tasks},
+    ),
+    "pretrained-nano": TrainConfig(  # pretrained eyes and reader, adapters on both
+        model=TinyVLAConfig(backbone="pretrained_nano"),
+        steps=16_000,
+        batch_size=32,
+        draws=4,
+        ema_decay=0.995,
+        lora_rank=16,
+        lora_dropout=0.0,  # drawing it would cost as much as the layers that are adapted
     ),
     "diffusion-policy": TrainConfig(  # the baseline without a vision-language model
         model=TinyVLAConfig(
