@@ -53,7 +53,9 @@ class Reader(nn.Module):
         bert = BertModel(BertConfig(**{**facts, **still}), add_pooling_layer=False)
         layers = bert.encoder.layer
         if not 0 <= frozen <= len(layers):
-            raise ConfigError(f"frozen={frozen} must be from 0 to the reader's {len(layers)} layers.")
+            raise ConfigError(
+                f"frozen={frozen} must be from 0 to the reader's {len(layers)} layers."
+            )
         self.width = int(bert.config.hidden_size)
         self.longest = int(bert.config.max_position_embeddings)
         self.trunk = Trunk(bert.embeddings, layers[:frozen])
