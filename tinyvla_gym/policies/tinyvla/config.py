@@ -42,8 +42,8 @@ class TinyVLAConfig:
     """One model; saved in the checkpoint's ``config.json``."""
 
     backbone: str = "nano"
-    """``llava_pythia`` is the released one, ``vlm`` any other of transformers; ``pretrained_nano`` has
-    pretrained eyes and a pretrained reader; ``nano`` and ``film_resnet`` have nothing pretrained."""
+    """``llava_pythia`` is the released one, ``vlm`` any other of transformers; ``pretrained_nano``
+    has pretrained eyes and a pretrained reader, ``nano`` and ``film_resnet`` nothing of the kind."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
     head: str = "diffusion"

@@ -175,5 +175,5 @@ def test_the_sizes_are_those_that_the_documentation_names() -> None:
 
 
 def test_only_what_is_adaptable_can_be_adapted() -> None:
-    with pytest.raises(ConfigError, match="no linear layer 'eyes[.]trunk[.]stem'"):
+    with pytest.raises(ConfigError, match=r"no linear layer 'eyes[.]trunk[.]stem'"):
         add_lora(a_model(config=TINY), rank=1, alpha=1.0, targets=["eyes.trunk.stem"])

