@@ -7,7 +7,7 @@ from typing import Any
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.evaluation.suites import TIERS
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
-from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import options
+from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import TOY, options
 
 LORA_LAYERS = ("linear", "qkv")
 
@@ -212,6 +212,23 @@ PRESETS = {
         warmup_steps=50,
         batch_size=32,
         shift_px=1,
+    ),
+    "toy-llava": TrainConfig(  # the released recipe at a doll's width, minutes on Reach
+        model=TinyVLAConfig(
+            backbone="llava_pythia",
+            backbone_options=TOY,
+            horizon=8,
+            execute=4,
+            widths=(16, 32, 32),
+            step_size=16,
+        ),
+        steps=2_000,
+        warmup_steps=100,
+        batch_size=32,
+        draws=4,
+        ema_decay=0.995,
+        lora_rank=16,
+        lora_dropout=0.0,
     ),
     "s": _published("s"),
     "b": _published("b"),

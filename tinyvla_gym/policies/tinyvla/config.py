@@ -43,7 +43,7 @@ class TinyVLAConfig:
 
     backbone: str = "nano"
     """``llava_pythia`` is the released one, ``vlm`` any other of transformers; ``pretrained_nano``
-    has pretrained eyes and a pretrained reader, ``nano`` and ``film_resnet`` nothing of the kind."""
+    has pretrained eyes and a pretrained reader, ``nano`` and ``film_resnet`` nothing pretrained."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
     head: str = "diffusion"
