@@ -23,6 +23,8 @@ from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.data.lerobot.edit import keep_episodes
 from tinyvla_gym.errors import ConfigError, TinyVLAError
 from tinyvla_gym.evaluation.evaluate import versions
+from tinyvla_gym.evaluation.playing import ShardPlayer
+from tinyvla_gym.evaluation.processes import Crew, ProcessCrew
 from tinyvla_gym.evaluation.results import Results
 from tinyvla_gym.evaluation.statistics import average_interval, wilson_interval
 from tinyvla_gym.policies.tinyvla.config import HEADS
@@ -67,23 +69,21 @@ class Ablation:
 def main(ablation: Ablation) -> None:
     """Does what is not done yet, and writes the table anew after every head."""
     data = chosen_data(ablation)
+    settings = {name: str(value) for name, value in asdict(ablation).items()}
     found: dict[str, Any] = {}
-    for head in ablation.heads:
-        steps = settled_steps(ablation, head, data)
-        spent_min = trained(ablation, head, data, steps)
-        found[head] = {
-            "steps": steps,
-            "core_minutes": round(spent_min, 1),
-            "tasks": {suite: evaluated(ablation, head, suite) for suite in ablation.suites},
-        }
-        facts = {name: str(value) for name, value in asdict(ablation).items()}
-        save_json(
-            ablation.out / "heads.json",
-            {"ablation": facts, "versions": versions(), "heads": found},
-        )
-        (ablation.out / "table.md").write_text(table(ablation, found))
-        print(f"{head}: {steps} steps in {spent_min:.1f} minutes", flush=True)
-    print((ablation.out / "table.md").read_text())
+    with ProcessCrew(ShardPlayer, 1) as crew:
+        for head in ablation.heads:
+            steps = settled_steps(ablation, head, data)
+            spent_min = trained(ablation, head, data, steps)
+            tasks = {suite: evaluated(ablation, head, suite, crew) for suite in ablation.suites}
+            print(f"{head}: {steps} steps in {spent_min:.1f} minutes", flush=True)
+            found[head] = {"steps": steps, "core_minutes": round(spent_min, 1), "tasks": tasks}
+            save_json(
+                ablation.out / "heads.json",
+                {"ablation": settings, "versions": versions(), "heads": found},
+            )
+            (ablation.out / "table.md").write_text(table(ablation, found))
+    print(table(ablation, found))
 
 
 def chosen_data(ablation: Ablation) -> Path:
@@ -162,7 +162,7 @@ class Stopwatch:
         print(f"  step {line.step} of {line.steps}, loss {line.loss:.4f}", flush=True)
 
 
-def evaluated(ablation: Ablation, head: str, suite: str) -> dict[str, int]:
+def evaluated(ablation: Ablation, head: str, suite: str, crew: Crew) -> dict[str, int]:
     """Counts a head's successes at one task, or reads what was counted."""
     place = ablation.out / head / suite.replace(":", "-")
     path = place / "results.json"
@@ -172,6 +172,7 @@ def evaluated(ablation: Ablation, head: str, suite: str) -> dict[str, int]:
         results = evaluate(
             str(ablation.out / head / "run" / "checkpoint"),
             Protocol(suite=suite, episodes=ablation.episodes),
+            crew=crew,
             shards=place / "shards",
             resume=True,
         )
@@ -200,8 +201,13 @@ def _said(solved: int, played: int) -> str:
     return f"{solved} of {played} ({100 * low:.0f} to {100 * high:.0f} %)"
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Reads the command line; a mistake ends it with a sentence."""
     try:
         main(tyro.cli(Ablation))
     except TinyVLAError as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    command()

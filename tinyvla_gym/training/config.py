@@ -103,16 +103,13 @@ class TrainConfig:
                 raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
         if any(count < 1 for count in self.task_repeats.values()):
             raise ConfigError(f"task_repeats must be at least 1 each, got {self.task_repeats}.")
-        if self.freeze_adapters and not self.lora_rank:
-            raise ConfigError("freeze_adapters needs adapters: set lora_rank to at least 1.")
         self._check_parts()
+        self._check_lora()
         if self.save_every % self.log_every:
             raise ConfigError(
                 f"save_every={self.save_every} must be a multiple of log_every={self.log_every}: "
                 "a state between two lines of the log would forget half a line."
             )
-        if self.lora_layers not in LORA_LAYERS:
-            raise UnknownNameError("choice of LoRA layers", self.lora_layers, LORA_LAYERS)
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}.")
 
@@ -127,6 +124,12 @@ class TrainConfig:
                 f"for processes={self.processes}: the processes must divide the parts, and the "
                 f"parts the batch; {MAX_PARTS} parts at most."
             )
+
+    def _check_lora(self) -> None:
+        if self.lora_layers not in LORA_LAYERS:
+            raise UnknownNameError("choice of LoRA layers", self.lora_layers, LORA_LAYERS)
+        if self.freeze_adapters and not self.lora_rank:
+            raise ConfigError("freeze_adapters needs adapters: set lora_rank to at least 1.")
 
     @property
     def cuts(self) -> int:

@@ -10,7 +10,12 @@ from torch import nn
 from tinyvla_gym.contracts import check_policy
 from tinyvla_gym.errors import ConfigError, TinyVLAError
 from tinyvla_gym.policies.tinyvla.config import build, build_backbone
-from tinyvla_gym.policies.tinyvla.lora import add_lora, freeze_adapters, merge_lora
+from tinyvla_gym.policies.tinyvla.lora import (
+    add_lora,
+    attention_layers,
+    freeze_adapters,
+    merge_lora,
+)
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.pretrained_nano import wheels
 
@@ -57,6 +62,13 @@ def test_adapters_go_on_both_pretrained_parts_and_the_projector_is_trained_in_fu
     for name, weight in model.named_parameters():
         free = "lora_" in name or ".projector." in name or not name.startswith("backbone.")
         assert weight.requires_grad == free, name
+
+
+def test_adapters_for_queries_keys_and_values_only_go_where_something_is_learned() -> None:
+    names = attention_layers(build_backbone(TINY, 2))
+
+    place = "reader.top.0.attention.self"
+    assert names == [f"{place}.query", f"{place}.key", f"{place}.value"]
 
 
 def test_every_adapter_learns() -> None:
