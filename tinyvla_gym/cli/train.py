@@ -18,8 +18,8 @@ class Train:
     out: Path
     """Folder of the run; the policy will be in its checkpoint/."""
     preset: str = "nano"
-    """nano, nano-mt50 for all fifty tasks, tiny for the toy, diffusion-policy, or s, b, h: the
-    published sizes with LoRA."""
+    """nano, nano-mt50 for all fifty tasks, pretrained-nano, tiny for the toy, diffusion-policy, or
+    s, b, h: the published sizes with LoRA."""
     head: str | None = None
     """act, diffusion, flow, one_step, regression or tokens instead of the preset's head."""
     steps: int | None = None
@@ -43,6 +43,8 @@ class Train:
     """Compute a transformer's activations twice instead of keeping them: less memory."""
     device: str = "cpu"
     """cpu, cuda, or cuda:1; for several GPUs, start it with accelerate launch."""
+    freeze_adapters: bool = False
+    """Train projector and head alone: a control that shows what adapters are worth."""
     name: str | None = None
     """What reports call the policy; the preset's name if not given."""
     resume: bool = False
@@ -70,6 +72,7 @@ class Train:
             "half": self.half or None,
             "checkpointing": self.checkpointing or None,
             "lora_rank": self.lora_rank,
+            "freeze_adapters": self.freeze_adapters or None,
         }
         config = replace(preset(self.preset), **lora(self.lora))
         if self.steps is not None:  # a short run warms up in half of it

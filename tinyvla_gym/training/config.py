@@ -7,7 +7,7 @@ from typing import Any
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.evaluation.suites import TIERS
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
-from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import options
+from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import TOY, options
 
 LORA_LAYERS = ("linear", "qkv")
 
@@ -53,6 +53,11 @@ class TrainConfig:
     lora_layers: str = "linear"
     """Which layers get adapters: ``linear`` for every linear one, ``qkv`` for those that make
     queries, keys and values."""
+    lora_dropout: float = 0.05
+    """Share of the adapters' inputs that training drops."""
+    freeze_adapters: bool = False
+    """Leaves the adapters at their beginning, where they change nothing, and trains projector and
+    head alone: a control that shows what adapters are worth."""
     chunk_offset: int = 0
     """First action of a chunk, relative to the frame [ticks]; may be negative."""
     foresight_ticks: tuple[int, ...] = (8, 16, 32, 64)
@@ -99,13 +104,12 @@ class TrainConfig:
         if any(count < 1 for count in self.task_repeats.values()):
             raise ConfigError(f"task_repeats must be at least 1 each, got {self.task_repeats}.")
         self._check_parts()
+        self._check_lora()
         if self.save_every % self.log_every:
             raise ConfigError(
                 f"save_every={self.save_every} must be a multiple of log_every={self.log_every}: "
                 "a state between two lines of the log would forget half a line."
             )
-        if self.lora_layers not in LORA_LAYERS:
-            raise UnknownNameError("choice of LoRA layers", self.lora_layers, LORA_LAYERS)
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}.")
 
@@ -120,6 +124,12 @@ class TrainConfig:
                 f"for processes={self.processes}: the processes must divide the parts, and the "
                 f"parts the batch; {MAX_PARTS} parts at most."
             )
+
+    def _check_lora(self) -> None:
+        if self.lora_layers not in LORA_LAYERS:
+            raise UnknownNameError("choice of LoRA layers", self.lora_layers, LORA_LAYERS)
+        if self.freeze_adapters and not self.lora_rank:
+            raise ConfigError("freeze_adapters needs adapters: set lora_rank to at least 1.")
 
     @property
     def cuts(self) -> int:
@@ -175,6 +185,15 @@ PRESETS = {
         parts=2,  # one core or two, interrupted and resumed with either
         task_repeats={task: 2 for tier, tasks in TIERS.items() if tier != "easy" for task in tasks},
     ),
+    "pretrained-nano": TrainConfig(  # pretrained eyes and reader, adapters on both
+        model=TinyVLAConfig(backbone="pretrained_nano"),
+        steps=16_000,
+        batch_size=32,
+        draws=4,
+        ema_decay=0.995,
+        lora_rank=16,
+        lora_dropout=0.0,  # drawing it would cost as much as the layers that are adapted
+    ),
     "diffusion-policy": TrainConfig(  # the baseline without a vision-language model
         model=TinyVLAConfig(
             backbone="film_resnet",
@@ -196,6 +215,23 @@ PRESETS = {
         warmup_steps=50,
         batch_size=32,
         shift_px=1,
+    ),
+    "toy-llava": TrainConfig(  # the released recipe at a doll's width, minutes on Reach
+        model=TinyVLAConfig(
+            backbone="llava_pythia",
+            backbone_options=TOY,
+            horizon=8,
+            execute=4,
+            widths=(16, 32, 32),
+            step_size=16,
+        ),
+        steps=2_000,
+        warmup_steps=100,
+        batch_size=32,
+        draws=4,
+        ema_decay=0.995,
+        lora_rank=16,
+        lora_dropout=0.0,
     ),
     "s": _published("s"),
     "b": _published("b"),

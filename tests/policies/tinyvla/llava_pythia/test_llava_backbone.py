@@ -189,6 +189,20 @@ def test_parts_that_do_not_fit_are_refused(changes, complaint) -> None:
         a_backbone(**changes)
 
 
+def test_the_projector_is_trained_in_full_beside_adapters() -> None:
+    model = build(a_config(), INTERFACE)
+
+    add_lora(model, rank=2, alpha=4.0)
+
+    free = {
+        name: weight.requires_grad
+        for name, weight in model.named_parameters()
+        if "projector" in name
+    }
+    assert len(free) == 4
+    assert all(free.values())
+
+
 def test_projectors_have_as_many_layers_as_they_say() -> None:
     names = [
         [type(part).__name__ for part in projector(kind, 4, 4)]

@@ -23,6 +23,28 @@ BODIES = {  # width, layers, heads
     "h": (2048, 16, 8),  # Pythia-1B
 }
 
+TOY = {
+    "vision": {
+        "model_type": "clip_vision_model",
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "image_size": 32,
+        "patch_size": 8,
+    },
+    "body": {
+        "vocab_size": 260,
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 128,
+        "max_position_embeddings": 512,
+    },
+    "picture_path": "plain",
+}
+"""Options of a LLaVA-Pythia of a doll's width, for the toy's pictures of 32 px; reads bytes."""
+
 
 def options(size: str) -> dict[str, Any]:
     """Gives the backbone options of size ``s``, ``b`` or ``h``.

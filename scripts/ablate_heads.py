@@ -1,0 +1,213 @@
+"""Trains every head on the same data for the same computing time, and compares them in one table.
+
+    tinyvla-gym collect mt10 --out runs/mt10
+    python scripts/ablate_heads.py --data runs/mt10 --out runs/heads
+
+Six heads of half an hour each, then 250 episodes each: several hours on one core. Interrupted at
+any time, the same line goes on where it stopped. How many steps a head gets is settled once,
+by its own pace on this machine; what it then really took is in the table.
+"""
+
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from tinyvla_gym import Protocol, evaluate
+from tinyvla_gym.data.atomic import save_json
+from tinyvla_gym.data.lerobot import Dataset
+from tinyvla_gym.data.lerobot.edit import keep_episodes
+from tinyvla_gym.errors import ConfigError, TinyVLAError
+from tinyvla_gym.evaluation.evaluate import versions
+from tinyvla_gym.evaluation.playing import ShardPlayer
+from tinyvla_gym.evaluation.processes import Crew, ProcessCrew
+from tinyvla_gym.evaluation.results import Results
+from tinyvla_gym.evaluation.statistics import average_interval, wilson_interval
+from tinyvla_gym.policies.tinyvla.config import HEADS
+from tinyvla_gym.training.config import TrainConfig, preset
+from tinyvla_gym.training.dataset import train_on_dataset
+from tinyvla_gym.training.logbook import Progress
+
+PROBE_STEPS, PROBE_SKIPPED = 40, 20
+"""Steps that measure a head's pace, and how many of them only warm up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """One comparison of heads."""
+
+    data: Path
+    """Folder of a dataset that holds the tasks."""
+    out: Path
+    """Folder for everything that is made; table.md and heads.json are the result."""
+    suites: tuple[str, ...] = (
+        *("mt1:push", "mt1:pick-place", "mt1:door-open", "mt1:peg-insert-side"),
+        "mt1:window-close",
+    )
+    """Suites of one task each, or reach; trained on together, evaluated one by one."""
+    heads: tuple[str, ...] = tuple(sorted(HEADS))
+    """Which heads."""
+    preset: str = "nano"
+    """Everything but the head and the number of steps."""
+    minutes: float = 30.0
+    """Computing time of each training [minutes of one core]."""
+    episodes: int = 50
+    """Episodes per task."""
+    seed: int = 0
+    """Training seed."""
+
+    def config(self, head: str) -> TrainConfig:
+        """The settings of a head's training, its steps aside."""
+        given = preset(self.preset)
+        return replace(given, seed=self.seed, model=replace(given.model, head=head))
+
+
+def main(ablation: Ablation) -> None:
+    """Does what is not done yet, and writes the table anew after every head."""
+    data = chosen_data(ablation)
+    settings = {name: str(value) for name, value in asdict(ablation).items()}
+    found: dict[str, Any] = {}
+    with ProcessCrew(ShardPlayer, 1) as crew:
+        for head in ablation.heads:
+            steps = settled_steps(ablation, head, data)
+            spent_min = trained(ablation, head, data, steps)
+            tasks = {suite: evaluated(ablation, head, suite, crew) for suite in ablation.suites}
+            print(f"{head}: {steps} steps in {spent_min:.1f} minutes", flush=True)
+            found[head] = {"steps": steps, "core_minutes": round(spent_min, 1), "tasks": tasks}
+            save_json(
+                ablation.out / "heads.json",
+                {"ablation": settings, "versions": versions(), "heads": found},
+            )
+            (ablation.out / "table.md").write_text(table(ablation, found))
+    print(table(ablation, found))
+
+
+def chosen_data(ablation: Ablation) -> Path:
+    """Copies the tasks' episodes into a dataset of their own; the same one for every head.
+
+    Raises:
+        ConfigError: If there are none of some task.
+    """
+    place = ablation.out / "data"
+    wanted = {suite.removeprefix("mt1:") for suite in ablation.suites} - {"reach"}
+    if not wanted:
+        return ablation.data  # the toy's, which has one task only
+    if place.exists():
+        return place
+    tasks = [*Dataset(ablation.data).tasks]
+    missing = sorted(wanted - set(tasks))
+    if missing:
+        raise ConfigError(f"{ablation.data} holds no demonstration of {', '.join(missing)}.")
+    keep_episodes(ablation.data, [i for i, task in enumerate(tasks) if task in wanted], place)
+    return place
+
+
+def settled_steps(ablation: Ablation, head: str, data: Path) -> int:
+    """How many steps fit into the time; measured once and written down, or no run could resume."""
+    note = ablation.out / head / "steps.txt"
+    if note.exists():
+        return int(note.read_text())
+    config = ablation.config(head)
+    short = replace(
+        config, steps=PROBE_STEPS, warmup_steps=1, log_every=PROBE_SKIPPED, save_every=PROBE_STEPS
+    )
+    marks_s: list[float] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        train_on_dataset(
+            data,
+            Path(scratch) / "run",
+            short,
+            name=head,
+            on_progress=lambda _line: marks_s.append(time.process_time()),
+        )
+    pace_s = (marks_s[-1] - marks_s[0]) / (PROBE_STEPS - PROBE_SKIPPED)
+    steps = max(2, round(60 * ablation.minutes / pace_s))
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(str(steps))
+    return steps
+
+
+def trained(ablation: Ablation, head: str, data: Path, steps: int) -> float:
+    """Trains a head, or goes on with it; returns the computing time of all goes [minutes]."""
+    place = ablation.out / head
+    clock = Stopwatch(place / "spent_s.txt")
+    if not (place / "run" / "checkpoint" / "config.json").exists():
+        config = ablation.config(head)
+        config = replace(config, steps=steps, warmup_steps=min(config.warmup_steps, steps // 2))
+        train_on_dataset(
+            data, place / "run", config, name=head, resume=True, on_progress=clock.note
+        )
+    return clock.spent_s / 60
+
+
+class Stopwatch:
+    """Counts computing time through interruptions; steps that are done twice count twice."""
+
+    def __init__(self, path: Path) -> None:
+        """Goes on from what the file says, if there is one."""
+        self._path = path
+        self.spent_s = float(path.read_text()) if path.exists() else 0.0
+        self._since_s = time.process_time()
+
+    def note(self, line: Progress) -> None:
+        """Adds what has passed since the last note."""
+        now_s = time.process_time()
+        self.spent_s += now_s - self._since_s
+        self._since_s = now_s
+        self._path.write_text(str(self.spent_s))
+        print(f"  step {line.step} of {line.steps}, loss {line.loss:.4f}", flush=True)
+
+
+def evaluated(ablation: Ablation, head: str, suite: str, crew: Crew) -> dict[str, int]:
+    """Counts a head's successes at one task, or reads what was counted."""
+    place = ablation.out / head / suite.replace(":", "-")
+    path = place / "results.json"
+    if path.exists():
+        results = Results.load(path)
+    else:
+        results = evaluate(
+            str(ablation.out / head / "run" / "checkpoint"),
+            Protocol(suite=suite, episodes=ablation.episodes),
+            crew=crew,
+            shards=place / "shards",
+            resume=True,
+        )
+        results.save(path)
+    return {"successes": results.successes, "episodes": results.episodes}
+
+
+def table(ablation: Ablation, found: dict[str, Any]) -> str:
+    """Writes success rates with 95 % intervals in Markdown, the best average first."""
+    names = [suite.removeprefix("mt1:") for suite in ablation.suites]
+    rows = []
+    for head, facts in found.items():
+        counts = [(one["successes"], one["episodes"]) for one in facts["tasks"].values()]
+        mean = sum(solved / played for solved, played in counts) / len(counts)
+        low, high = average_interval(counts, [1 / len(counts)] * len(counts))
+        cells = [_said(*one) for one in counts]
+        average = f"{100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+        rows.append((mean, [head, average, *cells, str(facts["steps"])]))
+    lines = [["head", "task average", *names, "steps"], ["---"] * (len(names) + 3)]
+    lines += [row for _, row in sorted(rows, key=lambda row: -row[0])]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _said(solved: int, played: int) -> str:
+    low, high = wilson_interval(solved, played)
+    return f"{solved} of {played} ({100 * low:.0f} to {100 * high:.0f} %)"
+
+
+def command() -> None:
+    """Reads the command line; a mistake ends it with a sentence."""
+    try:
+        main(tyro.cli(Ablation))
+    except TinyVLAError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    command()

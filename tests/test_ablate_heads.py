@@ -1,0 +1,105 @@
+"""Tests for scripts/ablate_heads.py: the whole comparison in a few seconds, on the toy."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinyvla_gym  # noqa: F401 (registers the ids)
+from scripts.ablate_heads import (
+    Ablation,
+    Stopwatch,
+    chosen_data,
+    command,
+    main,
+    settled_steps,
+    table,
+)
+from tinyvla_gym.data.cache import ROOT_VARIABLE
+from tinyvla_gym.demonstrations import Plan, collect
+from tinyvla_gym.envs.registration import REACH_ID
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.tinyvla.config import HEADS
+
+
+@pytest.fixture(scope="module")
+def ablation(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ablation")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ROOT_VARIABLE, str(folder / "cache"))
+        collect([REACH_ID], folder / "data", Plan(episodes=2, horizon=30, linger=2))
+        yield Ablation(
+            data=folder / "data",
+            out=folder / "heads",
+            suites=("reach",),
+            preset="tiny",
+            minutes=0.002,
+            episodes=1,
+        )
+
+
+def test_six_heads_end_in_one_table_and_nothing_is_done_twice(ablation, monkeypatch) -> None:
+    monkeypatch.setattr("scripts.ablate_heads.PROBE_STEPS", 4)
+    monkeypatch.setattr("scripts.ablate_heads.PROBE_SKIPPED", 2)
+
+    main(ablation)
+
+    lines = (ablation.out / "table.md").read_text().splitlines()
+    found = json.loads((ablation.out / "heads.json").read_text())
+    assert len(lines) == 2 + len(HEADS) == 8
+    assert set(found["heads"]) == set(HEADS)
+    for facts in found["heads"].values():
+        assert facts["steps"] >= 2
+        assert facts["tasks"]["reach"]["episodes"] == 1
+    assert found["ablation"]["seed"] == "0"
+
+    for part in ("train_on_dataset", "evaluate"):
+        monkeypatch.setattr(f"scripts.ablate_heads.{part}", lambda *_, **__: pytest.fail("again"))
+    main(ablation)
+
+    assert (ablation.out / "table.md").read_text().splitlines() == lines
+
+
+def test_the_number_of_steps_is_settled_once(ablation, tmp_path) -> None:
+    there = Ablation(data=ablation.data, out=tmp_path, suites=("reach",))
+    (tmp_path / "flow").mkdir()
+    (tmp_path / "flow" / "steps.txt").write_text("123")
+
+    assert settled_steps(there, "flow", ablation.data) == 123
+
+
+def test_data_without_the_tasks_is_refused(ablation, tmp_path) -> None:
+    with pytest.raises(ConfigError, match="holds no demonstration of door-open, push"):
+        chosen_data(
+            Ablation(data=ablation.data, out=tmp_path, suites=("mt1:push", "mt1:door-open"))
+        )
+
+
+def test_the_stopwatch_goes_on(tmp_path) -> None:
+    (tmp_path / "spent_s.txt").write_text("60.0")
+
+    assert Stopwatch(tmp_path / "spent_s.txt").spent_s == 60.0
+
+
+def test_the_table_has_intervals_and_the_best_first() -> None:
+    counts = {"a": (10, 20), "b": (20, 20)}
+    found = {
+        name: {"steps": 7, "tasks": {"mt1:push": {"successes": solved, "episodes": played}}}
+        for name, (solved, played) in counts.items()
+    }
+
+    lines = table(Ablation(data=Path(), out=Path(), suites=("mt1:push",)), found).splitlines()
+
+    assert lines[0] == "| head | task average | push | steps |"
+    assert lines[2] == "| b | 100.0 % (83.9 to 100.0) | 20 of 20 (84 to 100 %) | 7 |"
+    assert lines[3].startswith("| a | 50.0 % (")
+    assert "10 of 20 (30 to 70 %)" in lines[3]
+
+
+def test_a_mistake_is_one_sentence(tmp_path, monkeypatch) -> None:
+    line = ["ablate_heads.py", "--data", str(tmp_path / "gone"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", line)
+
+    with pytest.raises(SystemExit, match="gone cannot be used"):
+        command()
