@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env as check_gymnasium_env
 from gymnasium.utils.env_checker import data_equivalence
 from numpy.typing import NDArray
 
-from tinyvla_gym.envs.env import UNSEEDED, ManipulationEnv
+from tinyvla_gym.envs.env import UNSEEDED, ManipulationEnv, refuse_live
 from tinyvla_gym.errors import ActionNotFiniteError, EpisodeOverError, InstructionError
 from tinyvla_gym.interface import INSTRUCTION_LENGTH, ActionChunk, Observation
 from tinyvla_gym.policies.policy import Policy
@@ -22,7 +22,8 @@ SEED = UNSEEDED[0]  # of no demonstration and of no evaluation
 def check_env(env: gym.Env, *, skip_render_check: bool = False) -> None:
     """Asserts that an env keeps Gymnasium's promises and this package's.
 
-    It looks at the bare env, below all wrappers, and plays random actions: for simulators only.
+    It looks at the bare env, below all wrappers, and plays actions drawn from its action space:
+    never on a live rig. Episodes of an env whose spec says ``nondeterministic`` need not repeat.
 
     Args:
         env: The env to check; one with a short horizon is checked sooner.
@@ -31,17 +32,23 @@ def check_env(env: gym.Env, *, skip_render_check: bool = False) -> None:
 
     Raises:
         AssertionError: Naming the first promise that was broken.
+        LiveEnvError: If the env moves real arms.
     """
     bare = cast(ManipulationEnv, env.unwrapped)
     for name in ("interface", "horizon", "advance", "observe"):
         assert hasattr(bare, name), f"the env has no {name}; subclass ManipulationEnv"
+    refuse_live(bare, "check_env")
+    repeats = bare.spec is None or not bare.spec.nondeterministic
+    repeated = (
+        _equal_seeds_give_equal_episodes,
+        _advancing_and_observing_is_stepping,
+        _a_bad_action_moves_nothing,
+    )
     for check in (
         _spaces_are_the_interfaces,
         _observations_fit_and_are_fresh,
         _info_is_complete,
-        _equal_seeds_give_equal_episodes,
-        _advancing_and_observing_is_stepping,
-        _a_bad_action_moves_nothing,
+        *(repeated if repeats else (_a_bad_action_is_refused,)),
         _an_episode_ends_once,
         _a_sentence_can_be_replaced,
         _bad_sentences_are_refused,
@@ -145,6 +152,16 @@ def _a_bad_action_moves_nothing(env: ManipulationEnv) -> None:
     assert _same(undisturbed, disturbed), "an action that is not finite moved something"
 
 
+def _a_bad_action_is_refused(env: ManipulationEnv) -> None:
+    action = _some_actions(env)[0]
+    env.reset(seed=SEED)
+    for value in (np.nan, np.inf):
+        bad = action.copy()
+        bad[-1] = value
+        _must_raise(ActionNotFiniteError, lambda bad=bad: env.step(bad), f"step with {value}")
+    env.step(action)
+
+
 def _an_episode_ends_once(env: ManipulationEnv) -> None:
     actions = _some_actions(env)
     env.reset(seed=SEED)
@@ -224,8 +241,9 @@ def _a_batch_is_its_rows(policy: Policy, seen: Sequence[Observation]) -> None:
 
 def _some_actions(env: ManipulationEnv) -> NDArray[np.float32]:
     """A few random actions, always the same, shape (5, A)."""
-    low, high = env.action_space.low, env.action_space.high
-    return np.random.default_rng(0).uniform(low, high, (5, *low.shape)).astype(np.float32)
+    space = deepcopy(env.action_space)
+    space.seed(0)
+    return np.stack([space.sample() for _ in range(5)])
 
 
 def _play(env: ManipulationEnv, seed: int, actions: NDArray[np.float32]) -> list[tuple]:

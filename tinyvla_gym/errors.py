@@ -38,6 +38,16 @@ class EpisodeOverError(TinyVLAError, RuntimeError):
         super().__init__(f"{env} has no running episode: call reset() before step().")
 
 
+class LiveEnvError(TinyVLAError, RuntimeError):
+    """Something that must not be done with real arms."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(
+            f"This env moves real arms, and {who} would move them anyhow. Make the env without "
+            "live=..., which moves a simulated shadow."
+        )
+
+
 class InterfaceMismatchError(TinyVLAError, ValueError):
     """A policy and an env disagree about the observation/action interface."""
 

@@ -4,7 +4,7 @@ import gymnasium as gym
 import pytest
 
 from tinyvla_gym.contracts import check_env
-from tinyvla_gym.envs.registration import METAWORLD_TASKS, REACH_ID, metaworld_id
+from tinyvla_gym.envs.registration import METAWORLD_TASKS, REACH_ID, RIG_IDS, metaworld_id
 
 MT10 = (
     *("reach", "push", "pick-place", "door-open", "drawer-open", "drawer-close"),
@@ -20,7 +20,7 @@ BLIND = [task for task in METAWORLD_TASKS if task not in MT10]
 def test_every_id_is_checked_below() -> None:
     ours = {name for name in gym.registry if name.startswith("TinyVLA/")}
 
-    assert ours == {REACH_ID, *map(metaworld_id, (*MT10, *BLIND))}
+    assert ours == {REACH_ID, *RIG_IDS, *map(metaworld_id, (*MT10, *BLIND))}  # rigs: envs/rig
 
 
 @ABSOLUTE_POSES

@@ -10,7 +10,12 @@ from gymnasium.spaces import Box
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 from numpy.typing import NDArray
 
-from tinyvla_gym.errors import ActionNotFiniteError, ConfigError, EpisodeOverError
+from tinyvla_gym.errors import (
+    ActionNotFiniteError,
+    ConfigError,
+    EpisodeOverError,
+    LiveEnvError,
+)
 from tinyvla_gym.interface import Interface, Observation, check_instruction
 
 UNSEEDED = (500_000, 1_000_000)
@@ -68,6 +73,7 @@ class ManipulationEnv(gym.Env[Observation, NDArray[np.float32]]):
         self.ticks = 0
         self._solved_at: int | None = None
         self._running = False
+        self._broken_off = False  # a subclass says so in a tick, to end the episode
 
     @abstractmethod
     def _begin(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +109,7 @@ class ManipulationEnv(gym.Env[Observation, NDArray[np.float32]]):
         sentence = options.pop("instruction", None)
         if sentence is not None:
             check_instruction(sentence)
+        self._running = self._broken_off = False
         more = self._begin(self.episode_seed, options)
         if sentence is not None:
             self.instruction = sentence
@@ -147,7 +154,7 @@ class ManipulationEnv(gym.Env[Observation, NDArray[np.float32]]):
             self._solved_at = self.ticks
         solved = self._solved_at is not None and self.ticks - self._solved_at >= self.linger
         terminated = solved and self.terminate_on_success
-        truncated = not terminated and self.ticks >= self.horizon
+        truncated = not terminated and (self._broken_off or self.ticks >= self.horizon)
         self._running = not (terminated or truncated)
         return reward, terminated, truncated, self._info(sent, success=success, more=more)
 
@@ -161,6 +168,16 @@ class ManipulationEnv(gym.Env[Observation, NDArray[np.float32]]):
             "seed": self.episode_seed,
             "instruction": self.instruction,
         }
+
+
+def refuse_live(env: gym.Env[Any, Any], who: str) -> None:
+    """Keeps whoever acts at random away from real arms.
+
+    Raises:
+        LiveEnvError: If the env moves some.
+    """
+    if getattr(env.unwrapped, "live", False):
+        raise LiveEnvError(who)
 
 
 def find_advance(env: gym.Env[Any, Any]) -> Callable[[NDArray[np.float32]], Tick] | None:

@@ -3,6 +3,8 @@
 import gymnasium as gym
 
 REACH_ID = "TinyVLA/Reach-v0"
+RIG_IDS = {"TinyVLA/FrankaRig-v0": "franka", "TinyVLA/UR5Rig-v0": "ur5"}
+"""Ids of real arms, and the make that each of them takes."""
 
 METAWORLD_TASKS = (
     *("assembly", "basketball", "bin-picking", "box-close", "button-press"),
@@ -30,6 +32,10 @@ def register_all() -> None:
         _register(
             metaworld_id(task), "metaworld:MetaWorldEnv", "vector_entry:make_metaworld", task=task
         )
+    for name, make in RIG_IDS.items():
+        if name not in gym.registry:  # time goes its own way on metal: episodes do not repeat
+            entry = "tinyvla_gym.envs.rig.env:RigEnv"
+            gym.register(name, entry_point=entry, nondeterministic=True, kwargs={"make": make})
 
 
 def _register(name: str, env: str, vector: str, **kwargs: str) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tinyvla_gym.chunking import Agent, ExpertAgent, RecedingHorizon
 from tinyvla_gym.delay import DelayedHorizon
+from tinyvla_gym.envs.env import refuse_live
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.interface import ActionChunk, Observation
 from tinyvla_gym.policies.load import bundled, load_policy
@@ -88,12 +89,14 @@ def make_agent(
 
     Raises:
         ConfigError: If the expert should be late: it plans nothing.
+        LiveEnvError: If ``random`` should move real arms.
     """
     if name == "expert" and delay:
         raise ConfigError("The scripted expert plans nothing, so its plans cannot be late.")
     if name == "expert":
         return ExpertAgent(env)
     if policy is None:
+        refuse_live(env, "random")
         policy = RandomPolicy(env.get_wrapper_attr("interface"), horizon=RANDOM_HORIZON)
     if delay:
         return DelayedHorizon(policy, delay=delay, execute=execute, pad_to=pad_to)

@@ -1,0 +1,1 @@
+"""Rigs as envs: real arms, their shadows and their twins behind the one interface."""
