@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvla_gym.robots.drivers.simulated import SimulatedArm
-from tinyvla_gym.robots.faults import DueTimeError, RigFault
+from tinyvla_gym.robots.faults import RigFault
 from tinyvla_gym.robots.ring import Ring
 from tinyvla_gym.robots.robot import ArmDriver
-from tinyvla_gym.robots.rows import ACTIONS_MAX, read_error
 from tinyvla_gym.robots.servo import Rings, Servo
 from tinyvla_gym.robots.spec import RigSpec
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyvla_gym.errors import ActionNotFiniteError
 from tinyvla_gym.robots.clearance import Clearance
+from tinyvla_gym.robots.codecs import action_names
 from tinyvla_gym.robots.controller import Commands, Controller
 from tinyvla_gym.robots.faults import (
     ActionRefused,
@@ -25,7 +26,6 @@ from tinyvla_gym.robots.rows import (
     tick_row,
     write_tick,
 )
-from tinyvla_gym.robots.codecs import action_names
 from tinyvla_gym.robots.spec import RigSpec
 from tinyvla_gym.robots.state import ArmCommand, ArmState
 
@@ -45,6 +45,11 @@ class Rings:
         self.answers = Ring(ANSWER, 8)
         self.submissions = Ring(submission_row(len(action_names(rig))), 8)
 
+    def close(self) -> None:
+        """Closes the files; the memory lives while something looks at it."""
+        for ring in (self.ticks, self.events, self.faults, self.answers, self.submissions):
+            ring.close()
+
 
 class Servo:
     """Ticks one rig. Whoever calls it has the clock: a process of its own, or virtual time."""
@@ -52,6 +57,7 @@ class Servo:
     def __init__(self, rig: RigSpec, arms: Sequence[ArmDriver], rings: Rings) -> None:
         """Prepares; see ``connect``."""
         self._rig, self._arms, self._rings = rig, tuple(arms), rings
+        self.resets = 0
         self._controller: Controller | None = None
         self._fault: RigFault | None = None
         self._row = np.zeros((), rings.ticks.row)
@@ -96,22 +102,26 @@ class Servo:
         if self._fault and not recover:
             raise EnvFaultedError(self._fault)
         self._controller = None
+        self.resets += 1
         self._recover()
         self._check_way_home(list(self._read(now()).values()))
         for arm, spec in zip(self._arms, self._rig.arms, strict=True):
             speed = _HOME_FRAC * min(spec.arm.joint_speed_rad_s)
             self._moving = arm
+            self.doze(now())
             arm.move_home(np.array(spec.home_rad, np.float64), speed_rad_s=speed)
         self._moving = None
+        for _ in range(2):  # an arm's first command takes its time; the other must not starve
+            self.doze(now())
         now_s = now()
         self._seen = self._rings.submissions.written
         self._controller = Controller(self._rig, self._read(now_s), now_s)
 
-    def doze(self) -> None:
+    def doze(self, now_s: float) -> None:
         """What a driver does while it waits: the other arms are told to be where they are."""
         for arm in self._arms:
             if arm is not self._moving:
-                arm.servo(_standing(arm.read(0.0)))
+                arm.servo(_standing(arm.read(now_s)))
 
     def tick(self, now_s: float, *, alive: bool = True, late_s: float = 0.0) -> None:
         """Reads all arms, decides, and commands all arms.
@@ -142,8 +152,18 @@ class Servo:
         assert self._controller is not None, "reset comes first"
         self._controller.submit(now_s, due)
 
+    def hold(self, now_s: float) -> None:
+        """All arms decelerate and wait for the next action."""
+        if self._controller is not None:
+            self._controller.hold(now_s)
+
+    def stop(self) -> None:
+        """All arms stop at once, and are no longer controlled."""
+        for arm in self._arms:
+            arm.stop()
+
     def close(self) -> None:
-        """Closes all arms, whatever one of them says."""
+        """Closes all arms; they hold."""
         for arm in self._arms:
             arm.close()
 
@@ -179,7 +199,7 @@ class Servo:
             self._rings.events.write(event_row(event))
         if commands.fault is not None and commands.fault is not self._fault:
             self._fault = commands.fault
-            self._rings.faults.write(answer_row(0, now_s, commands.fault))
+            self._rings.faults.write(answer_row(self.resets, now_s, commands.fault))
 
     def _check_way_home(self, states: list[ArmState]) -> None:
         """One arm after the other, straight in joint angles: do they stay apart?"""

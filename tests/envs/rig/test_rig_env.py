@@ -1,6 +1,5 @@
 """The env around a rig, in virtual time: its grid, its faults, its refusals, its chunks."""
 
-import io
 import os
 from dataclasses import replace
 
@@ -226,10 +225,9 @@ def test_a_chunk_is_driven_through(pair: RigEnv) -> None:
     wrapped = ExecuteChunk(pair, execute=6)
     together = heights(pair, lambda _, chunk: wrapped.step(chunk))
 
-    # Two of the six were due before the arm's own lag had passed; it is ahead of single steps.
+    # The first was due before the arm's own lag had passed; the arm is ahead of single steps.
     assert submissions == [5]
-    assert together >= singly - 1e-3
-    assert together == pytest.approx(0.048, abs=0.012)
+    assert together > singly
 
 
 def test_a_chunk_with_a_jump_moves_nothing(pair: RigEnv) -> None:
@@ -283,10 +281,12 @@ def test_success_is_a_comparison_or_a_function_or_a_key(monkeypatch) -> None:
             RigEnv(rig=rig, success=text)
 
 
-@pytest.mark.parametrize(("key", "terminated", "truncated"), [("s", True, False), ("f", False, True)])
+@pytest.mark.parametrize(
+    ("key", "terminated", "truncated"), [("s", True, False), ("f", False, True)]
+)
 def test_the_operator_ends_an_episode_by_a_key(key, terminated, truncated) -> None:
     reading, writing = os.pipe()
-    with io.open(reading) as stream, io.open(writing, "w") as operator:
+    with open(reading) as stream, open(writing, "w") as operator:
         env = RigEnv(rig=simulated(FRANKA), success=Keys(stream))
         env.reset()
         assert env.step(home_action(env))[2:4] == (False, False)

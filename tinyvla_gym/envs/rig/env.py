@@ -19,7 +19,7 @@ from tinyvla_gym.interface import ActionMode, Observation
 from tinyvla_gym.robots.body import Body, VirtualBody
 from tinyvla_gym.robots.camera import CameraSource, camera_source
 from tinyvla_gym.robots.codecs import action_names, encode_state, rig_interface
-from tinyvla_gym.robots.faults import ActionFormatError, EnvFaultedError, RigFault, SafetyEvent
+from tinyvla_gym.robots.faults import ActionFormatError, EnvFaultedError, RigFault
 from tinyvla_gym.robots.rig_file import load_rig
 from tinyvla_gym.robots.rows import read_commands, read_event
 from tinyvla_gym.robots.schedule import Grid, due_times
@@ -164,9 +164,7 @@ class RigEnv(ManipulationEnv):
         if not pictures:
             raise ConfigError(f"{self.name} has no camera to show.")
         high = max(len(picture) for picture in pictures)
-        return np.hstack(
-            [np.pad(one, ((0, high - len(one)), (0, 0), (0, 0))) for one in pictures]
-        )
+        return np.hstack([np.pad(one, ((0, high - len(one)), (0, 0), (0, 0))) for one in pictures])
 
     def close(self) -> None:
         """Lets go of arms and cameras; the arms hold."""
@@ -189,6 +187,9 @@ class RigEnv(ManipulationEnv):
         self._grid = replace(self._grid, start_s=self.body.now())
         self._number = self._grid.next(0, self.body.now())
         self.body.wait_until(self._grid.time_s(self._number))
+        if fault := self.body.fault():
+            self._fault = fault
+            raise EnvFaultedError(fault)
         if isinstance(self._success, Keys):
             self._success.failed = False
         return self._look()

@@ -1,0 +1,204 @@
+"""The controller in its own process: the same commands as in this one, and stops when it must."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from emulated_rigs import SERIAL, emulated_pair, patient_run
+from rigs import PAIR
+from simulated_rigs import simulated
+
+from tinyvla_gym.envs.rig.env import RigEnv
+from tinyvla_gym.robots.controller import Controller
+from tinyvla_gym.robots.drivers import ur
+from tinyvla_gym.robots.faults import (
+    ControlLostFault,
+    EnvFaultedError,
+    ProtectiveStopFault,
+    TargetJumpError,
+)
+from tinyvla_gym.robots.process import ProcessBody
+from tinyvla_gym.robots.rows import read_states
+from tinyvla_gym.robots.ur_forward import UrKinematics
+
+RIG = simulated(PAIR)
+needs_ur = pytest.mark.skipif(
+    find_spec("rtde_control") is None, reason="ur-rtde is not installed: pip install ur-rtde"
+)
+
+
+@pytest.fixture
+def env():
+    body = ProcessBody(RIG, live=False)
+    env = RigEnv(rig=RIG, body=body, horizon=100)
+    yield env
+    env.close()
+
+
+def lifted(env, height_m):
+    action = env.observe()["state"].copy()
+    action[[2, 12]] += height_m
+    return action
+
+
+def test_the_process_commands_what_the_same_controller_commands_here(env) -> None:
+    env.reset()
+    first = env.body.ticks.written
+    home = lifted(env, 0.0)
+    taken = env.body._rings.submissions.written
+    for height_m in (0.02, 0.04, 0.02, 0.0):
+        action = home.copy()
+        action[[2, 12]] += height_m
+        env.step(action)
+    with pytest.raises(TargetJumpError):
+        env.step(lifted(env, 0.5))
+    env.step(home)
+    ticks, _ = env.body.ticks.since(first)
+    submissions, _ = env.body._rings.submissions.since(taken)
+    answers, _ = env.body._rings.answers.since(env.body._rings.answers.written - len(submissions))
+    env.close()
+
+    names = [arm.name for arm in RIG.arms]
+    controller = Controller(
+        RIG, dict(zip(names, read_states(ticks[0]), strict=True)), float(ticks[0]["time_s"])
+    )
+    worst_rad = 0.0
+    for row in ticks:
+        now_s = float(row["time_s"])
+        controller.heartbeat(now_s)
+        for answer, submission in zip(answers, submissions, strict=True):
+            if answer["time_s"] == now_s:
+                count = int(submission["count"])
+                due = zip(submission["due_s"][:count], submission["actions"][:count], strict=True)
+                try:
+                    controller.submit(now_s, list(due))
+                except TargetJumpError:
+                    assert answer["error"] == b"TargetJumpError"
+        commands = controller.tick(now_s, dict(zip(names, read_states(row), strict=True)))
+        here = np.stack([command.joints_rad for command in commands.arms])
+        worst_rad = max(worst_rad, float(np.abs(here - row["command_joints_rad"]).max()))
+
+    assert len(answers) == 6
+    assert np.ptp(ticks["command_joints_rad"][:, 0], axis=0).max() > 0.01
+    assert worst_rad <= 1e-6
+
+
+def test_a_controller_that_dies_is_a_fault_and_may_be_started_anew(env) -> None:
+    env.reset()
+    env.step(lifted(env, 0.01))
+    os.kill(env.body.process_id, signal.SIGKILL)
+    info = env.step(lifted(env, 0.01))[-1]
+
+    assert isinstance(info["fault"], ControlLostFault)
+    with pytest.raises(EnvFaultedError):
+        env.reset()
+    env.reset(options={"recover": True})
+    assert env.step(lifted(env, 0.01))[-1]["fault"] is None
+
+
+def test_silence_between_episodes_is_no_fault(env) -> None:
+    env.reset()
+    env.body.park()
+    time.sleep(RIG.limits.heartbeat_stop_s + 0.3)
+
+    assert env.body.fault() is None
+
+
+@needs_ur
+@pytest.mark.slow
+def test_a_protective_stop_of_one_arm_stops_both_within_two_ticks() -> None:
+    with emulated_pair(61) as (rig, (left, _)):
+        body = ProcessBody(rig, live=True, target=patient_run)
+        env = RigEnv(rig=rig, live=SERIAL, body=body, horizon=100)
+        env.reset()
+        action = lifted(env, 0.0)
+        for _ in range(8):
+            action[[2, 12]] += 0.01
+            env.step(action)
+        left.call("machine.protective_stop")
+        for _ in range(8):
+            _, _, _, truncated, info = env.step(action)
+            if truncated:
+                break
+        time.sleep(0.3)
+        ticks, _ = env.body.ticks.since(0)
+        env.close()
+
+    assert isinstance(info["fault"], ProtectiveStopFault)
+    seen = int(np.argmax((ticks["condition"] != 0).any(axis=1)))
+    held = int(np.argmax(ticks["faulted"] & ticks["holding"]))
+    assert 0 <= held - seen <= 2
+    right = ticks["command_joints_rad"][held:, 1]
+    speeds = np.abs(np.diff(right, axis=0)).max(axis=1) / rig.period_s
+    assert speeds[0] > 0.02  # it was moving
+    assert speeds[-1] < 1e-6
+    rest = int(np.argmax(speeds < 1e-6))
+    assert (np.diff(speeds[3:rest]) <= 1e-3).all()  # and only ever slowed down
+
+
+def drive_for_ever(pipe, rig):
+    """An env in a process of its own that moves both tools up and down until it is killed."""
+    body = ProcessBody(rig, live=True, target=patient_run)
+    env = RigEnv(rig=rig, live=SERIAL, body=body, horizon=10_000)
+    env.reset()
+    pipe.send(env.body.process_id)
+    home = env.observe()["state"].copy()
+    for tick in range(10_000):
+        action = home.copy()
+        action[[2, 12]] += 0.08 * np.sin(tick / 15 * 2.5)
+        env.step(action)
+
+
+def watch(emulator, kinematics, duration_s):
+    """Emulated time, tool position and joint speeds, as often as the pipe allows."""
+    rows, end_s = [], time.monotonic() + duration_s
+    while time.monotonic() < end_s:
+        reading = emulator.call("machine.reading")
+        position_m, _ = kinematics.tool_pose(np.array(reading["actual_q"]))
+        speed_rad_s = float(np.abs(reading["actual_qd"]).max())
+        rows.append((reading["timestamp"], *position_m, speed_rad_s))
+    return np.array(rows)
+
+
+@needs_ur
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["env", "controller"])
+def test_whoever_is_killed_the_arms_come_to_rest(victim) -> None:
+    with emulated_pair(71) as (rig, emulators):
+        context = multiprocessing.get_context("spawn")
+        pipe, theirs = context.Pipe()
+        driver = context.Process(target=drive_for_ever, args=(theirs, rig))
+        driver.start()
+        assert pipe.poll(60.0), "it never began"
+        controller = pipe.recv()
+        kinematics = UrKinematics.of(rig.arms[0])
+        deadline_s = time.monotonic() + 30.0
+        while emulators[0].call("machine.reading")["actual_qd"][1] < 0.1:
+            assert time.monotonic() < deadline_s, "it never moved"
+        for emulator in emulators:
+            emulator.put("machine.watchdog_hz", ur.WATCHDOG_HZ)  # what anybody but a test asks for
+        os.kill(driver.pid if victim == "env" else controller, signal.SIGKILL)
+        killed_s = emulators[0].look("machine.time_s")
+        rows = watch(emulators[0], kinematics, 1.5)
+        if victim == "controller":
+            driver.kill()
+        driver.join()
+
+    speeds = rows[:, -1]
+    resting = np.argmax(speeds < 1e-3)
+    assert speeds[resting:].max() < 0.01
+    rest_s = rows[resting, 0] - killed_s
+    slower = speeds < 0.9 * np.maximum.accumulate(speeds)
+    slowing_s = rows[np.argmax(slower), 0] - killed_s
+    travelled_m = float(np.linalg.norm(np.diff(rows[:, 1:4], axis=0), axis=1).sum())
+    print(
+        f"{victim}: slows after {slowing_s:.3f} s, rests after {rest_s:.3f} s, {travelled_m:.3f} m"
+    )
+    assert slowing_s <= 0.25
+    assert rest_s <= 0.5
+    assert travelled_m <= 0.10

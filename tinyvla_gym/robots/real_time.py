@@ -1,0 +1,170 @@
+"""The inside of the controller's process: ticks at absolute times, and stops when nobody leads."""
+
+import contextlib
+import gc
+import mmap
+import os
+import time
+from multiprocessing import reduction
+from multiprocessing.connection import Connection
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+
+from tinyvla_gym.errors import TinyVLAError
+from tinyvla_gym.robots.drivers.assemble import assemble
+from tinyvla_gym.robots.rows import answer_row
+from tinyvla_gym.robots.servo import Rings, Servo
+from tinyvla_gym.robots.spec import RigSpec
+
+_PRIORITY = 20  # of a real-time scheduler, where it may be had
+_LEAST_SLEEP_S = 50e-6
+_REST_S = 1.0  # an arm whose leader died rests long before
+
+
+class Beat:
+    """Signs of life in memory that two processes share.
+
+    The env writes; the controller reads. ``running`` says that an episode runs, so that silence
+    means something.
+    """
+
+    def __init__(self) -> None:
+        """Silent, and not running."""
+        with TemporaryFile() as file:
+            os.truncate(file.fileno(), mmap.PAGESIZE)
+            self._file = os.dup(file.fileno())
+        self._map()
+
+    def beat(self) -> None:
+        """The env is alive."""
+        self._words[0] = time.monotonic()
+
+    @property
+    def heard_s(self) -> float:
+        """When it last was [s]."""
+        return float(self._words[0])
+
+    @property
+    def running(self) -> bool:
+        """Whether an episode runs."""
+        return bool(self._words[1])
+
+    @running.setter
+    def running(self, running: bool) -> None:
+        self.beat()
+        self._words[1] = running
+
+    def close(self) -> None:
+        """Closes the file; the memory lives while something looks at it. May be called twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"file": reduction.DupFd(self._file)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._file = state["file"].detach()
+        self._map()
+
+    def _map(self) -> None:
+        self._words = np.frombuffer(mmap.mmap(self._file, mmap.PAGESIZE), np.float64, 2)
+
+
+class _Orphaned(Exception):
+    """The env's process has died."""
+
+
+def run(pipe: Connection, rig: RigSpec, rings: Rings, beat: Beat, *, live: bool) -> None:
+    """Serves one env until it says ``close`` or dies.
+
+    Args:
+        pipe: Requests between episodes: ``start``, ``reset`` and ``close``.
+        rig: The facts.
+        rings: Where ticks, events, faults and answers go, and submissions come from.
+        beat: The env's signs of life.
+        live: Whether commands reach real arms.
+    """
+    _prefer_this_process()
+    parent = os.getppid()
+
+    def doze(duration_s: float) -> None:
+        if os.getppid() != parent:
+            raise _Orphaned
+        servo.doze(time.monotonic())
+        time.sleep(duration_s)
+
+    servo = Servo(rig, assemble(rig, live=live, sleep=doze), rings)
+    connected = False
+    try:
+        while (request := _tick_until_asked(pipe, rig, servo, beat, parent)) != ("close", None):
+            verb, recover = request
+            if verb == "reset":
+                error = _reset(servo, connected=connected, recover=recover)
+                connected = error is None or connected
+                pipe.send(answer_row(0, time.monotonic(), error))
+            else:
+                pipe.send(verb)
+    except (_Orphaned, EOFError, OSError):
+        _come_to_rest(rig, servo)
+    finally:
+        with contextlib.suppress(Exception):  # the connections have to be closed all the same
+            servo.stop()
+        servo.close()
+
+
+def _tick_until_asked(
+    pipe: Connection, rig: RigSpec, servo: Servo, beat: Beat, parent: int
+) -> tuple[str, Any]:
+    """Ticks at absolute times; a tick that is late by periods is one tick, not several."""
+    heard_s = 0.0
+    due_s = time.monotonic()
+    while not pipe.poll():
+        _sleep_until(due_s)
+        if os.getppid() != parent:
+            raise _Orphaned
+        now_s = time.monotonic()
+        alive = not beat.running or beat.heard_s != heard_s
+        heard_s = beat.heard_s
+        servo.tick(now_s, alive=alive, late_s=now_s - due_s)
+        missed = max(0, int((time.monotonic() - due_s) / rig.period_s))
+        due_s += (1 + missed) * rig.period_s
+    return pipe.recv()
+
+
+def _reset(servo: Servo, *, connected: bool, recover: bool) -> TinyVLAError | None:
+    try:
+        if not connected:
+            servo.connect()
+        servo.reset(time.monotonic, recover=recover)
+    except TinyVLAError as error:
+        return error
+    return None
+
+
+def _come_to_rest(rig: RigSpec, servo: Servo) -> None:
+    """Decelerates as the safety filter would, without anybody to lead."""
+    due_s = time.monotonic()
+    end_s = due_s + _REST_S
+    servo.hold(due_s)
+    while due_s < end_s:
+        servo.tick(time.monotonic())
+        due_s += rig.period_s
+        _sleep_until(due_s)
+
+
+def _sleep_until(due_s: float) -> None:
+    left_s = due_s - time.monotonic()
+    if left_s > _LEAST_SLEEP_S:
+        time.sleep(left_s)
+
+
+def _prefer_this_process() -> None:
+    """Asks for a real-time scheduler, which not everybody gets, and keeps the collector away."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
