@@ -19,6 +19,7 @@ DEFAULTS = {  # verb: an option whose help must say so
     "convert": "--int8",
     "bench": "at least 5",
     "emulate": "(default: 2)",
+    "drive": "--teleop",
     "doctor": "--json",
 }
 HEAVY = ("torch", "mujoco", "metaworld", "diffusers", "transformers", "stable_baselines3")

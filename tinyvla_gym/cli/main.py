@@ -12,6 +12,7 @@ from tinyvla_gym.cli.console import complain
 from tinyvla_gym.cli.convert import Convert
 from tinyvla_gym.cli.data.verb import Data
 from tinyvla_gym.cli.doctor import Doctor
+from tinyvla_gym.cli.drive import Drive
 from tinyvla_gym.cli.emulate import Emulate
 from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
@@ -35,6 +36,7 @@ VERBS = {
     "convert": Convert,
     "bench": Bench,
     "emulate": Emulate,
+    "drive": Drive,
     "doctor": Doctor,
 }
 

@@ -25,6 +25,13 @@ def metaworld_id(task: str) -> str:
     return f"TinyVLA/MetaWorld-{task}-v3"
 
 
+def rig_id(model: str) -> str:
+    """Returns the Gymnasium id for arms of a model: ``ur5e`` -> ``TinyVLA/UR5Rig-v0``."""
+    return next(
+        name for name, make in RIG_IDS.items() if (make == "ur5") == model.startswith("ur5")
+    )
+
+
 def register_all() -> None:
     """Makes the ids known; a second call changes nothing."""
     _register(REACH_ID, "reach:ReachEnv", "vector_entry:make_reach")

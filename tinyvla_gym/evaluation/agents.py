@@ -11,6 +11,7 @@ from tinyvla_gym.chunking import Agent, ExpertAgent, RecedingHorizon
 from tinyvla_gym.delay import DelayedHorizon
 from tinyvla_gym.envs.env import refuse_live
 from tinyvla_gym.errors import ConfigError, UnknownNameError
+from tinyvla_gym.events import Source
 from tinyvla_gym.interface import ActionChunk, Observation
 from tinyvla_gym.policies.load import bundled, load_policy
 from tinyvla_gym.policies.policy import Policy, PolicySpec
@@ -68,6 +69,28 @@ def open_policy(name: str) -> TimedPolicy | None:
         raise UnknownNameError("policy", name, [*SCRIPTED, *bundled()]) from error
 
 
+class SampleAgent:
+    """Plays samples of an env's action space, where those make more sense than its bounds."""
+
+    source: Source = "policy"
+    planned = True
+
+    def __init__(self, env: gym.Env) -> None:
+        self._space = env.action_space
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Draws the same again for the same seed."""
+        self._space.seed(seed)
+
+    def needs_observation(self) -> bool:
+        """Never."""
+        return False
+
+    def act(self, observation: Observation | None) -> NDArray[np.float32]:
+        """Draws one action, shape (A,)."""
+        return self._space.sample()
+
+
 def make_agent(
     name: str,
     policy: Policy | None,
@@ -97,6 +120,8 @@ def make_agent(
         return ExpertAgent(env)
     if policy is None:
         refuse_live(env, "random")
+        if hasattr(env.unwrapped, "rig"):  # a pose from anywhere is a jump, and no rotation
+            return SampleAgent(env)
         policy = RandomPolicy(env.get_wrapper_attr("interface"), horizon=RANDOM_HORIZON)
     if delay:
         return DelayedHorizon(policy, delay=delay, execute=execute, pad_to=pad_to)

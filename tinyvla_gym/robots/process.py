@@ -47,6 +47,7 @@ class ProcessBody:
         self._pipe: Connection | None = None
         self._fault: RigFault | None = None
         self._number = 0
+        self.begun_s = 0.0  # when the controller last began to stand still
 
     def now(self) -> float:
         """See ``Body``; ``time.monotonic``, which all processes of a machine share."""
@@ -64,8 +65,9 @@ class ProcessBody:
             self._renew()
             self._start()
         self._resets += 1
-        error = read_error(self._ask("reset", recover, _RESET_S))
-        if error is not None:
+        answer = self._ask("reset", recover, _RESET_S)
+        self.begun_s = float(answer["time_s"])
+        if error := read_error(answer):
             raise EnvFaultedError(self._fault) if self._fault and not recover else error
         self._fault = None
         self._wait_for_ticks()

@@ -20,7 +20,7 @@ from tinyvla_gym.robots.spec import RigSpec
 
 _PRIORITY = 20  # of a real-time scheduler, where it may be had
 _LEAST_SLEEP_S = 50e-6
-_REST_S = 1.0  # an arm whose leader died rests long before
+_SLOW_S = 0.3  # an arm whose leader died is slow by then; its own brakes do the rest
 
 
 class Beat:
@@ -104,7 +104,7 @@ def run(pipe: Connection, rig: RigSpec, rings: Rings, beat: Beat, *, live: bool)
             if verb == "reset":
                 error = _reset(servo, connected=connected, recover=recover)
                 connected = error is None or connected
-                pipe.send(answer_row(0, time.monotonic(), error))
+                pipe.send(answer_row(0, servo.begun_s, error))
             else:
                 pipe.send(verb)
     except (_Orphaned, EOFError, OSError):
@@ -147,7 +147,7 @@ def _reset(servo: Servo, *, connected: bool, recover: bool) -> TinyVLAError | No
 def _come_to_rest(rig: RigSpec, servo: Servo) -> None:
     """Decelerates as the safety filter would, without anybody to lead."""
     due_s = time.monotonic()
-    end_s = due_s + _REST_S
+    end_s = due_s + _SLOW_S
     servo.hold(due_s)
     while due_s < end_s:
         servo.tick(time.monotonic())

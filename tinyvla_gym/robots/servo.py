@@ -57,7 +57,7 @@ class Servo:
     def __init__(self, rig: RigSpec, arms: Sequence[ArmDriver], rings: Rings) -> None:
         """Prepares; see ``connect``."""
         self._rig, self._arms, self._rings = rig, tuple(arms), rings
-        self.resets = 0
+        self.resets, self.begun_s = 0, 0.0
         self._controller: Controller | None = None
         self._fault: RigFault | None = None
         self._row = np.zeros((), rings.ticks.row)
@@ -113,7 +113,7 @@ class Servo:
         self._moving = None
         for _ in range(2):  # an arm's first command takes its time; the other must not starve
             self.doze(now())
-        now_s = now()
+        now_s = self.begun_s = now()
         self._seen = self._rings.submissions.written
         self._controller = Controller(self._rig, self._read(now_s), now_s)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinyvla_gym import pose
 from tinyvla_gym.envs.env import ManipulationEnv, Tick
+from tinyvla_gym.envs.registration import RIG_IDS, rig_id
 from tinyvla_gym.envs.rig.sights import Sight, Sights
 from tinyvla_gym.envs.rig.space import RigActions
 from tinyvla_gym.envs.rig.success import Keys, Success, read_success
@@ -106,6 +107,11 @@ class RigEnv(ManipulationEnv):
         self._number = self._heard = 0
         self._scheduled: deque[Array] = deque()
         self._sight: Sight | None = None
+
+    @property
+    def fault(self) -> RigFault | None:
+        """What the rig is stopped by."""
+        return self._fault
 
     def advance(self, action: Array) -> Tick:
         """See ``ManipulationEnv``.
@@ -266,11 +272,10 @@ def _in_mode(rig: RigSpec, action_mode: ActionMode | None) -> RigSpec:
 
 
 def _check_make(rig: RigSpec, make: str) -> None:
-    family = "ur5" if rig.arms[0].model.startswith("ur5") else "franka"
-    if make and make != family:
+    wanted = rig_id(rig.arms[0].model)
+    if make and make != RIG_IDS[wanted]:
         raise ConfigError(
-            f"This id is for {make} arms; {rig.name} has {rig.arms[0].model}. "
-            f"Use TinyVLA/{'UR5' if family == 'ur5' else 'Franka'}Rig-v0."
+            f"This id is for {make} arms; {rig.name} has {rig.arms[0].model}. Use {wanted}."
         )
 
 

@@ -18,7 +18,7 @@ _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operato
 
 
 class Keys:
-    """The operator's keys, each with Enter: s for success, f for failure. Nothing waits for them."""
+    """The operator's keys, each with Enter: s for success, f for failure. Nobody waits."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """Listens to a stream with a file descriptor; standard input when None."""

@@ -1,0 +1,160 @@
+"""Tests for cli/drive.py: recorded episodes, on simulated and on emulated rigs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from emulated_rigs import SERIAL, emulated_pair
+from rigs import FRANKA, PAIR
+from simulated_rigs import simulated
+
+from tinyvla_gym.data.lerobot import Dataset
+from tinyvla_gym.robots.native import NativeFileError, read_native
+from tinyvla_gym.robots.rig_file import parse_rig, write_rig
+
+
+@pytest.fixture
+def rig_file(tmp_path):
+    """Writes a rig and returns its path."""
+
+    def write(rig):
+        path = tmp_path / "rig.yaml"
+        path.write_text(write_rig(rig))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("rig", [PAIR, FRANKA], ids=["pair", "franka"])
+def test_a_drive_is_recorded_at_two_rates(cli, rig_file, tmp_path, rig) -> None:
+    rig = simulated(rig)
+    out = tmp_path / "drives"
+    orders = (rig_file(rig), "--policy", "random", "--seconds", "0.8", "--record", out)
+    assert cli("drive", *orders).code == 0
+    assert cli("drive", *orders, "--seed", "1").code == 0
+
+    dataset = Dataset(out)
+    assert len(dataset) == 2
+    episode = dataset.episode(1)
+    assert episode.state.shape[0] == 12
+    assert set(episode.images) == {camera.name for camera in rig.cameras}
+    header, ticks, events = read_native(out / "native" / "episode-000001.native")
+    assert header["seed"] == 1
+    assert parse_rig(header["rig"], name="it") == rig
+    assert len(ticks) == pytest.approx(0.8 / rig.period_s, abs=2)
+    assert (np.diff(ticks["time_s"]) > 0).all()
+    assert {event["rule"] for event in events} <= {9, 13}
+
+
+def test_a_side_file_that_was_cut_short_is_read_up_to_there(tmp_path, cli, rig_file) -> None:
+    out = tmp_path / "drives"
+    cli("drive", rig_file(simulated(FRANKA)), "--policy", "random", "--seconds", "0.5",
+        "--record", out)  # fmt: skip
+    path = out / "native" / "episode-000000.native"
+    _, whole, _ = read_native(path)
+    path.write_bytes(path.read_bytes()[:-7])
+    _, cut, _ = read_native(path)
+    assert len(whole) - 1 <= len(cut) <= len(whole)
+    assert cut.tobytes() == whole[: len(cut)].tobytes()
+    path.write_bytes(b"something else\n")
+    with pytest.raises(NativeFileError, match="first line"):
+        read_native(path)
+
+
+def test_a_drive_that_is_killed_leaves_what_the_rig_told(tmp_path, rig_file) -> None:
+    rig = simulated(FRANKA)
+    out = tmp_path / "drives"
+    command = [sys.executable, "-m", "tinyvla_gym.cli.main", "drive", rig_file(rig), "--policy",
+               "random", "--seconds", "9999", "--record", out]  # fmt: skip
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    path = out / "native" / "episode-000000.native"
+    deadline_s = time.monotonic() + 60.0
+    while not path.exists() or path.stat().st_size < 200_000:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    _, ticks, _ = read_native(path)
+    assert len(ticks) > 100
+    np.testing.assert_allclose(np.diff(ticks["time_s"]), rig.period_s)
+
+
+def test_somebody_must_drive(refused, rig_file) -> None:
+    path = rig_file(simulated(FRANKA))
+    assert "either --policy or --teleop" in refused("drive", path)
+    assert "module:function" in refused("drive", path, "--teleop", "nowhere")
+
+
+def test_live_asks_for_the_serial_and_refuses_random(refused, rig_file, monkeypatch) -> None:
+    path = rig_file(simulated(FRANKA))
+    monkeypatch.setattr("builtins.input", lambda _: "yes")
+    assert "not its serial" in refused("drive", path, "--policy", "random", "--live")
+    monkeypatch.setattr("builtins.input", lambda _: "SIM-1")
+    assert "real arms" in refused("drive", path, "--policy", "random", "--live")
+
+
+class Lifter:
+    """A person, as far as the loop can tell: lifts the left tool and closes its gripper."""
+
+    source = "human"
+    planned = True
+
+    def __init__(self, env):
+        self._ticks = 0
+
+    def reset(self, *, seed=None):
+        self._ticks = 0
+
+    def needs_observation(self):
+        return True
+
+    def act(self, observation):
+        self._ticks += 1
+        if self._ticks == 1:
+            self._home = observation["state"].copy()
+        action = self._home.copy()
+        action[2] += min(0.05, 0.005 * self._ticks)
+        action[9] = 0.3
+        return action
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("rtde_control") is None, reason="ur-rtde is not installed")
+def test_an_episode_on_the_emulated_pair_is_recorded_reopened_and_replayed(
+    cli, rig_file, tmp_path, monkeypatch
+) -> None:
+    from emulated_rigs import patient_run
+
+    monkeypatch.setattr("tinyvla_gym.robots.process.run", patient_run)
+    monkeypatch.setattr("builtins.input", lambda _: SERIAL)
+    out = tmp_path / "drives"
+    with emulated_pair(91) as (rig, (left, _)):
+        answer = cli(
+            *("drive", rig_file(rig), "--teleop", "test_cli_drive:Lifter", "--live"),
+            *("--success", "left_tcp_z_m > 0.35", "--seconds", "4", "--record", out),
+        )
+        lifted_rad = left.look("machine.joints_rad")
+
+    assert answer.code == 0, answer
+    assert "success" in answer.out
+    episode = Dataset(out).episode(0)
+    assert set(episode.images) == {"top", "left_wrist", "right_wrist"}
+    assert episode.source == "human"
+    assert episode.success[-1]
+    assert np.abs(lifted_rad - rig.arms[0].home_rad).max() > 0.02  # the real client moved it
+    _, ticks, _ = read_native(out / "native" / "episode-000000.native")
+    assert len(ticks) > 20
+    # Replayed in virtual time, the same actions lead to the same place.
+    from tinyvla_gym.envs.rig.env import RigEnv
+
+    env = RigEnv(rig=simulated(rig))
+    env.reset()
+    for action in episode.action:
+        observation = env.step(action)[0]
+    np.testing.assert_allclose(observation["state"][:3], episode.state[-1][:3], atol=0.03)
