@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from emulated_rigs import SERIAL, emulated_pair
+from emulated_rigs import SERIAL, emulated_pair, patient_run
 from rigs import FRANKA, PAIR
 from simulated_rigs import simulated
 
@@ -99,44 +99,17 @@ def test_live_asks_for_the_serial_and_refuses_random(refused, rig_file, monkeypa
     assert "real arms" in refused("drive", path, "--policy", "random", "--live")
 
 
-class Lifter:
-    """A person, as far as the loop can tell: lifts the left tool and closes its gripper."""
-
-    source = "human"
-    planned = True
-
-    def __init__(self, env):
-        self._ticks = 0
-
-    def reset(self, *, seed=None):
-        self._ticks = 0
-
-    def needs_observation(self):
-        return True
-
-    def act(self, observation):
-        self._ticks += 1
-        if self._ticks == 1:
-            self._home = observation["state"].copy()
-        action = self._home.copy()
-        action[2] += min(0.05, 0.005 * self._ticks)
-        action[9] = 0.3
-        return action
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("rtde_control") is None, reason="ur-rtde is not installed")
 def test_an_episode_on_the_emulated_pair_is_recorded_reopened_and_replayed(
     cli, rig_file, tmp_path, monkeypatch
 ) -> None:
-    from emulated_rigs import patient_run
-
     monkeypatch.setattr("tinyvla_gym.robots.process.run", patient_run)
     monkeypatch.setattr("builtins.input", lambda _: SERIAL)
     out = tmp_path / "drives"
     with emulated_pair(91) as (rig, (left, _)):
         answer = cli(
-            *("drive", rig_file(rig), "--teleop", "test_cli_drive:Lifter", "--live"),
+            *("drive", rig_file(rig), "--teleop", "lifter:Lifter", "--live"),
             *("--success", "left_tcp_z_m > 0.35", "--seconds", "4", "--record", out),
         )
         lifted_rad = left.look("machine.joints_rad")

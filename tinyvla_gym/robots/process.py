@@ -33,15 +33,17 @@ class ProcessBody:
     stop them.
     """
 
-    def __init__(self, rig: RigSpec, *, live: bool, target: Callable[..., None] = run) -> None:
+    def __init__(
+        self, rig: RigSpec, *, live: bool, target: Callable[..., None] | None = None
+    ) -> None:
         """Prepares; the process begins with the first ``reset``.
 
         Args:
             rig: The facts.
             live: Whether commands reach real arms, or simulated shadows of them.
-            target: What the process does; see ``real_time.run``.
+            target: What the process does; ``real_time.run`` when None.
         """
-        self._rig, self._live, self._target = rig, live, target
+        self._rig, self._live, self._target = rig, live, target or run
         self._renew()
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None

@@ -93,7 +93,7 @@ def run(pipe: Connection, rig: RigSpec, rings: Rings, beat: Beat, *, live: bool)
     def doze(duration_s: float) -> None:
         if os.getppid() != parent:
             raise _Orphaned
-        servo.doze(time.monotonic())
+        servo.doze()
         time.sleep(duration_s)
 
     servo = Servo(rig, assemble(rig, live=live, sleep=doze), rings)

@@ -46,6 +46,9 @@ class ArmDriver(Protocol):
             RigFault: If the arm cannot be moved.
         """
 
+    def stay(self) -> None:
+        """Keeps the watchdog of an arm quiet that rests while another one moves home."""
+
     def stop(self) -> None:
         """Stops and gives up control. Safe in any state, any number of times."""
 

@@ -27,7 +27,7 @@ from tinyvla_gym.robots.rows import (
     write_tick,
 )
 from tinyvla_gym.robots.spec import RigSpec
-from tinyvla_gym.robots.state import ArmCommand, ArmState
+from tinyvla_gym.robots.state import ArmState
 
 _HOME_FRAC = 0.15  # share of the joint speed with which arms go home
 _WAY_ROWS = 50  # places on the way home at which the arms' distance is looked at
@@ -108,20 +108,19 @@ class Servo:
         for arm, spec in zip(self._arms, self._rig.arms, strict=True):
             speed = _HOME_FRAC * min(spec.arm.joint_speed_rad_s)
             self._moving = arm
-            self.doze(now())
+            self.doze()
             arm.move_home(np.array(spec.home_rad, np.float64), speed_rad_s=speed)
         self._moving = None
-        for _ in range(2):  # an arm's first command takes its time; the other must not starve
-            self.doze(now())
+        self.doze()
         now_s = self.begun_s = now()
         self._seen = self._rings.submissions.written
         self._controller = Controller(self._rig, self._read(now_s), now_s)
 
-    def doze(self, now_s: float) -> None:
-        """What a driver does while it waits: the other arms are told to be where they are."""
+    def doze(self) -> None:
+        """What a driver does while it waits: the other arms are told to stay."""
         for arm in self._arms:
             if arm is not self._moving:
-                arm.servo(_standing(arm.read(now_s)))
+                arm.stay()
 
     def tick(self, now_s: float, *, alive: bool = True, late_s: float = 0.0) -> None:
         """Reads all arms, decides, and commands all arms.
@@ -220,14 +219,3 @@ class Servo:
                             f"on the way home the arms would come within {apart_m:.3f} m",
                             states[0].tcp_position_m.tolist(),
                         )
-
-
-def _standing(state: ArmState) -> ArmCommand:
-    """The command that changes nothing."""
-    return ArmCommand(
-        joints_rad=state.joints_rad,
-        tcp_position_m=state.tcp_position_m,
-        tcp_rotation=state.tcp_rotation,
-        gripper_open_frac=state.gripper_open_frac,
-        release=False,
-    )

@@ -131,6 +131,9 @@ class FrankaArm:
             self._latch.add(interruption.condition)
             raise fault_of(self._latch.condition, self.spec.name) from interruption
 
+    def stay(self) -> None:
+        """See ``ArmDriver``; a resting Franka waits for nothing."""
+
     def stop(self) -> None:
         """See ``ArmDriver``. Returns when the arm rests, half a second later if it was moving."""
         if self._session is not None and self._latch.open:

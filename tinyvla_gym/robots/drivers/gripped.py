@@ -56,6 +56,10 @@ class GrippedArm:
         self._wanted_frac = 1.0
         self._arm.move_home(joints_rad, speed_rad_s=speed_rad_s)
 
+    def stay(self) -> None:
+        """See ``ArmDriver``."""
+        self._arm.stay()
+
     def stop(self) -> None:
         """See ``ArmDriver``; the fingers hold what they hold."""
         self._arm.stop()

@@ -49,6 +49,9 @@ class ShadowArm:
         """Moves the shadow."""
         self._shadow.move_home(joints_rad, speed_rad_s=speed_rad_s)
 
+    def stay(self) -> None:
+        """See ``ArmDriver``; nobody drives the real arm, so nothing watches it."""
+
     def stop(self) -> None:
         """Stops the shadow."""
         self._shadow.stop()

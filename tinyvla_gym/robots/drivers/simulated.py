@@ -60,6 +60,9 @@ class SimulatedArm:
         """See ``ArmDriver``; it is there at once, with an open gripper."""
         self._state = self._standing(joints_rad)
 
+    def stay(self) -> None:
+        """See ``ArmDriver``; there is no watchdog."""
+
     def stop(self) -> None:
         """See ``ArmDriver``."""
         self._released = True

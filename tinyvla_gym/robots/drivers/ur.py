@@ -150,6 +150,11 @@ class UrArm:
                 raise ControlLostFault(self.spec.name, "it did not reach its home.")
             self._sleep(self._period_s)
 
+    def stay(self) -> None:
+        """See ``ArmDriver``."""
+        if self._watched and self._latch.open:
+            self._control.kickWatchdog()
+
     def stop(self) -> None:
         """See ``ArmDriver``."""
         if self._control is not None and self._latch.open:
