@@ -243,7 +243,7 @@ def _some_actions(env: ManipulationEnv) -> NDArray[np.float32]:
     """A few random actions, always the same, shape (5, A)."""
     space = deepcopy(env.action_space)
     space.seed(0)
-    return np.stack([space.sample() for _ in range(5)])
+    return np.stack([space.sample() for _ in range(5)]).astype(np.float32)
 
 
 def _play(env: ManipulationEnv, seed: int, actions: NDArray[np.float32]) -> list[tuple]:

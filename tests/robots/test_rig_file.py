@@ -10,8 +10,11 @@ from tinyvla_gym.robots.limits import PROFILES, SafetyLimits, limits_from
 from tinyvla_gym.robots.rig_file import load_rig, parse_rig, shipped_rigs, write_rig
 
 
-def test_the_four_rigs_are_shipped() -> None:
-    assert shipped_rigs() == ("franka_fr3", "franka_panda", "ur5_bimanual", "ur5e_bimanual")
+def test_four_rigs_and_two_emulated_ones_are_shipped() -> None:
+    assert shipped_rigs() == (
+        *("franka_emulated", "franka_fr3", "franka_panda"),
+        *("ur5_bimanual", "ur5e_bimanual", "ur5e_emulated"),
+    )
 
 
 @pytest.mark.parametrize("name", shipped_rigs())

@@ -112,12 +112,9 @@ def read_native(path: Path) -> tuple[dict[str, Any], NDArray[Any], NDArray[Any]]
 
 
 def _described(row: np.dtype[Any]) -> list[list[Any]]:
-    return [[name, kind[0].base.str, list(kind[0].shape)] for name, kind in _fields(row)]
-
-
-def _fields(row: np.dtype[Any]) -> list[tuple[str, Any]]:
-    assert row.fields is not None
-    return [(name, row.fields[name]) for name in row.names or ()]
+    """Name, kind and shape of every field."""
+    fields = dict(row.fields or {})
+    return [[name, fields[name][0].base.str, list(fields[name][0].shape)] for name in fields]
 
 
 def _type(described: list[list[Any]]) -> np.dtype[Any]:

@@ -159,9 +159,12 @@ class RigEnv(ManipulationEnv):
             f"image_{name}": frame.picture.copy() for name, frame in self._sight.frames.items()
         }
         state = encode_state(self.rig.codec, self._sight.states)
-        space = self.observation_space["state"]
-        state = np.clip(state, space.low, space.high)  # pyright: ignore[reportAttributeAccessIssue]
-        return {**pictures, "state": state, "instruction": self.instruction}
+        state = np.clip(state, self.interface.state_low, self.interface.state_high)
+        return {
+            **pictures,
+            "state": state.astype(np.float32),
+            "instruction": self.instruction,
+        }
 
     def render(self) -> NDArray[np.uint8]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The cameras side by side, shape (H, W, 3)."""

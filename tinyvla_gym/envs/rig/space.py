@@ -26,8 +26,9 @@ class RigActions(Box):
 
     def __init__(self, rig: RigSpec, *, live: bool) -> None:
         """Takes the bounds from the rig; a live one is not sampled from."""
-        bounds = rig_interface(rig).action_space()
-        super().__init__(bounds.low, bounds.high)
+        interface = rig_interface(rig)
+        low, high = interface.action_low, interface.action_high
+        super().__init__(np.array(low, np.float32), np.array(high, np.float32))
         self._rig, self._live = rig, live
 
     def sample(self, mask: Any = None, probability: Any = None) -> NDArray[Any]:
