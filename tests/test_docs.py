@@ -39,7 +39,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert dead_links(page) == []
 
 
-@pytest.mark.parametrize("name", ["heads", "interface"])
+@pytest.mark.parametrize("name", ["heads", "interface", "rigs"])
 def test_the_examples_of_a_page_run_in_order(name: str) -> None:
     page = ROOT / "docs" / f"{name}.md"
     examples = EXAMPLE.findall(page.read_text(encoding="utf-8"))
