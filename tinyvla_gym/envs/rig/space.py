@@ -28,7 +28,9 @@ class RigActions(Box):
         """Takes the bounds from the rig; a live one is not sampled from."""
         interface = rig_interface(rig)
         low, high = interface.action_low, interface.action_high
-        super().__init__(np.array(low, np.float32), np.array(high, np.float32))
+        super().__init__(  # pyright: ignore[reportCallIssue] (its overloads leave subclasses out)
+            np.array(low, np.float32), np.array(high, np.float32)
+        )
         self._rig, self._live = rig, live
 
     def sample(self, mask: Any = None, probability: Any = None) -> NDArray[Any]:
