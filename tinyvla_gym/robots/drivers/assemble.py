@@ -3,11 +3,10 @@
 import time
 from collections.abc import Callable
 
-from tinyvla_gym.robots.drivers.franka import FrankaArm
+from tinyvla_gym.robots.drivers.choose import arm_driver
 from tinyvla_gym.robots.drivers.gripped import GrippedArm
 from tinyvla_gym.robots.drivers.shadow import ShadowArm
 from tinyvla_gym.robots.drivers.simulated import SimulatedArm
-from tinyvla_gym.robots.drivers.ur import UrArm
 from tinyvla_gym.robots.robot import ArmDriver
 from tinyvla_gym.robots.spec import ArmSpec, RigSpec
 
@@ -30,8 +29,7 @@ def _assemble(
 ) -> ArmDriver:
     if spec.driver == "simulated":
         return SimulatedArm(spec, period_s=period_s)
-    kind = UrArm if spec.driver == "ur_rtde" else FrankaArm
-    arm: ArmDriver = kind(spec, period_s=period_s, sleep=sleep)
+    arm = arm_driver(spec, period_s=period_s, sleep=sleep)
     if not live:
         return ShadowArm(spec, arm, period_s=period_s)
     return GrippedArm(spec, arm) if spec.gripper.kind == "robotiq_2f85" else arm
