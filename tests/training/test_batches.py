@@ -12,6 +12,7 @@ from tiny_models import CONFIG, a_model
 
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.normalize import Normalizer
+from tinyvla_gym.policies.tinyvla.model import Inputs
 from tinyvla_gym.training.batches import Batches
 from tinyvla_gym.training.config import TrainConfig
 
@@ -181,16 +182,41 @@ def test_torchs_and_numpys_global_generators_have_no_say() -> None:
     assert same(first, make(config=RICH).at(3))
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3, 4])
-def test_parts_share_a_batch_out(parts) -> None:
-    batches = make()
-    whole = frames_of(batches.at(2))
+@pytest.mark.parametrize("parts", [1, 2, 3, 6])
+def test_parts_put_together_are_the_batch_augmentation_and_sentences_too(parts) -> None:
+    batches = make(config=RICH)
+    whole = batches.at(2)
 
-    shares = [frames_of(batches.at(2, part=part, parts=parts)) for part in range(parts)]
+    found = [batches.at(2, part=part, parts=parts) for part in range(parts)]
 
-    assert sorted(chain(*shares)) == sorted(whole)
-    sizes = [len(share) for share in shares]
-    assert max(sizes) - min(sizes) <= 1
+    together = replace(
+        whole,
+        inputs=Inputs(
+            images=[
+                torch.cat(images) for images in zip(*(b.inputs.images for b in found), strict=True)
+            ],
+            words=torch.cat([batch.inputs.words for batch in found]),
+            state=torch.cat([batch.inputs.state for batch in found]),
+        ),
+        actions=torch.cat([batch.actions for batch in found]),
+        is_pad=torch.cat([batch.is_pad for batch in found]),
+    )
+    assert same(together, whole)
+    assert sum(batch.share for batch in found) == pytest.approx(1)
+    assert [(batch.part, batch.parts) for batch in found] == [(i, parts) for i in range(parts)]
+
+
+def test_a_part_weighs_as_much_as_it_has_actions_that_count() -> None:
+    for part in range(3):
+        batch = make().at(1, part=part, parts=3)
+
+        whole = (~make().at(1).is_pad).sum()
+        assert batch.share == pytest.approx(((~batch.is_pad).sum() / whole).item())
+
+
+def test_data_that_is_too_small_for_its_parts_is_refused() -> None:
+    with pytest.raises(ConfigError, match="24 frames, less than a batch, cannot be cut into 5"):
+        make(config=replace(PLAIN, batch_size=50, parts=5))
 
 
 @pytest.mark.parametrize("batch_size", [1, 6, 8, 24])

@@ -106,6 +106,7 @@ class Train:
                 device=self.device,
                 on_decoded=lambda done, total: show("decoding the dataset", done, total),
                 on_progress=note,
+                on_forecast=lambda told: console.print(str(told), soft_wrap=True),
             )
         console.print(f"policy in {self.out / 'checkpoint'}", soft_wrap=True)
         write_json(self.json, asdict(last[-1]) if last else {})

@@ -8,7 +8,7 @@ H and W picture size.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -76,21 +76,28 @@ class Batch:
         actions: Normalised chunks, (B, K, A).
         is_pad: True outside the episode, (B, K).
         future: The normalised state some ticks later, or at the episode's end, (B, F, S).
+        part: Which of the step's equal parts this is, from 0.
+        parts: How many there are.
+        share: Its share of the actions that count in all the parts.
     """
 
     inputs: Inputs
     actions: Tensor
     is_pad: Tensor
     future: Tensor
+    part: int = 0
+    parts: int = 1
+    share: float = 1.0
 
     def to(self, device: torch.device) -> "Batch":
-        """Moves it to a device; where it is there already, nothing is copied."""
+        """The batch on a device."""
         inputs = Inputs(
             images=[image.to(device) for image in self.inputs.images],
             words=self.inputs.words.to(device),
             state=self.inputs.state.to(device),
         )
-        return Batch(
+        return replace(
+            self,
             inputs=inputs,
             actions=self.actions.to(device),
             is_pad=self.is_pad.to(device),
@@ -117,6 +124,10 @@ class Batches:
             normalizer: The data's statistics.
             model: Only its ``tokenize`` is used.
             config: Batch size, augmentation, seed.
+
+        Raises:
+            ConfigError: If the data is too small for the batch's parts, or has none of a task
+                that is to be repeated.
         """
         self._frames = frames
         self._cameras = tuple(cameras)
@@ -127,20 +138,28 @@ class Batches:
         self._words = model.tokenize(sentences)
         self._choices = _sentence_choices(frames, sentences, shuffle=config.shuffle_sentences)
         self._pool = _epoch(frames, config.task_repeats)
+        self._size = min(config.batch_size, len(self._pool))
+        if self._size % config.cuts:
+            raise ConfigError(
+                f"The data's {self._size} frames, less than a batch, cannot be cut into "
+                f"{config.cuts} equal parts: use fewer parts and processes, or more data."
+            )
         self._epoch = -1
         self._order = np.empty(0, np.int64)
 
     def at(self, step: int, *, part: int = 0, parts: int = 1) -> Batch:
         """Returns the batch of a step, or one of several equal parts of it.
 
+        What is drawn is drawn for the whole batch, so that a frame looks the same in any part.
+
         Args:
             step: Counted from 0.
             part: Which part, from 0.
             parts: How many.
         """
-        config = self._config
-        rng = np.random.default_rng([config.seed, 1, step, part])
-        frames = self._indices(step)[part::parts]
+        config, count = self._config, self._size // parts
+        rng = np.random.default_rng([config.seed, 1, step, 0])
+        frames = self._indices(step)
         episodes = self._frames.episode_of[frames]
         where, is_pad = chunk_indices(
             frames,
@@ -149,29 +168,41 @@ class Batches:
             config.model.horizon,
             config.chunk_offset,
         )
+        words = [rng.choice(self._choices[episode]) for episode in episodes]
+        own = slice(part * count, (part + 1) * count)
+        share = (~is_pad[own]).sum() / max(1, (~is_pad).sum())
+        frames, episodes, where, is_pad = frames[own], episodes[own], where[own], is_pad[own]
         ahead = frames[:, None] + np.array(config.foresight_ticks, np.int64)  # (B, F)
         later = np.minimum(ahead, self._frames.ends[episodes][:, None] - 1)
-        words = [rng.choice(self._choices[episode]) for episode in episodes]
         images = [
-            augment(self._frames.images[camera][frames], rng, config.shift_px, config.jitter)
+            augment(
+                self._frames.images[camera][frames],
+                rng,
+                config.shift_px,
+                config.jitter,
+                part=part,
+                parts=parts,
+            )
             for camera in self._cameras
         ]
         return Batch(
             inputs=Inputs(
                 images=[torch.from_numpy(image) for image in images],
-                words=self._words[words],
+                words=self._words[words[own]],
                 state=torch.from_numpy(self._state[frames]),
             ),
             actions=torch.from_numpy(self._action[where]),
             is_pad=torch.from_numpy(is_pad),
             future=torch.from_numpy(self._state[later]),
+            part=part,
+            parts=parts,
+            share=float(share),
         )
 
     def _indices(self, step: int) -> NDArray[np.int64]:
         """Frames of a step: every epoch is a fresh shuffle, cut into batches."""
-        total = len(self._pool)
-        size = min(self._config.batch_size, total)
-        per_epoch = total // size
+        size = self._size
+        per_epoch = len(self._pool) // size
         epoch, place = divmod(step, per_epoch)
         if epoch != self._epoch:
             rng = np.random.default_rng([self._config.seed, 0, epoch])
@@ -210,7 +241,13 @@ def _sentence_choices(
 
 
 def augment(
-    pictures: NDArray[np.uint8], rng: np.random.Generator, shift_px: int, jitter: float
+    pictures: NDArray[np.uint8],
+    rng: np.random.Generator,
+    shift_px: int,
+    jitter: float,
+    *,
+    part: int = 0,
+    parts: int = 1,
 ) -> NDArray[np.uint8]:
     """Shifts each picture, and changes its brightness and contrast a little.
 
@@ -219,12 +256,15 @@ def augment(
         rng: Draws.
         shift_px: Largest shift along each axis; edges are repeated [px].
         jitter: Largest relative change of brightness and of contrast.
+        part: Which of a batch's equal parts the pictures are, in order, from 0.
+        parts: How many; it is drawn for all of them.
     """
     count, height, width, _ = pictures.shape
+    whole, own = (2, count * parts), np.s_[:, part * count : (part + 1) * count]
     if shift_px:
         border = (shift_px, shift_px)
         wide = np.pad(pictures, ((0, 0), border, border, (0, 0)), mode="edge")
-        down, right = rng.integers(0, 2 * shift_px + 1, (2, count))
+        down, right = rng.integers(0, 2 * shift_px + 1, whole)[own]
         pictures = np.stack(
             [
                 picture[d : d + height, r : r + width]
@@ -232,7 +272,7 @@ def augment(
             ]
         )
     if jitter:
-        gain, contrast = rng.uniform(1 - jitter, 1 + jitter, (2, count)).astype(np.float32)
+        gain, contrast = rng.uniform(1 - jitter, 1 + jitter, whole)[own].astype(np.float32)
         # One look-up table per picture: what every grey level becomes.
         levels = np.arange(256, dtype=np.float32) * gain[:, None]  # (B, 256)
         levels = (levels - 128) * contrast[:, None] + 128

@@ -80,8 +80,8 @@ class TrainConfig:
     """Seeds initialisation, order, augmentation and diffusion noise."""
     parts: int = 1
     """Equal parts into which a batch is cut, if there are not more processes; a process takes its
-    parts in turn and adds their gradients up, so more parts need less memory. What is learnt
-    depends on this number, and not on who takes which part."""
+    parts in turn and adds their gradients up, so more parts need less memory. What is learnt does
+    not depend on this number, save for the adapters' dropout, which draws for each part."""
     processes: int = 1
     """Processes that share each batch's parts, one torch thread each."""
     log_every: int = 50
@@ -138,7 +138,7 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain lists, numbers and strings, for JSON."""
-        return {**asdict(self), "parts": self.cuts}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "TrainConfig":

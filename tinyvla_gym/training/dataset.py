@@ -18,6 +18,7 @@ from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.pretrained import Pretrained, is_backbone, load_backbone
 from tinyvla_gym.training.config import TrainConfig
+from tinyvla_gym.training.forecast import Forecast
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.loop import train
 
@@ -33,6 +34,7 @@ def train_on_dataset(
     device: str = "cpu",
     on_decoded: Callable[[int, int], None] = lambda _done, _total: None,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    on_forecast: Callable[[Forecast], None] | None = None,
 ) -> TinyVLAPolicy:
     """Trains a policy for a dataset's interface and render profile.
 
@@ -47,6 +49,7 @@ def train_on_dataset(
         device: Where it computes; see ``train``.
         on_decoded: Told (done, total) episodes while the dataset is decoded.
         on_progress: Told of every line of the log.
+        on_forecast: Told before the first step what the run will need.
 
     Returns:
         The policy, also saved as ``run/checkpoint``.
@@ -85,6 +88,7 @@ def train_on_dataset(
         resume=resume,
         device=device,
         on_progress=on_progress,
+        on_forecast=on_forecast,
     )
 
 

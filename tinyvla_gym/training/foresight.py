@@ -40,14 +40,24 @@ class Learner(nn.Module):
         self.in_half = half
 
     def loss(self, batch: Batch, *, draws: int, generator: torch.Generator) -> Tensor:
-        """The head's loss, and the squared error of the foretold states; a scalar."""
+        """The head's loss, and the squared error of the foretold states; a scalar.
+
+        The losses of a batch's parts add up to the loss of the whole batch.
+        """
         device = batch.actions.device.type
         with torch.autocast(device, torch.bfloat16) if self.in_half else nullcontext():
             condition = self.model.encode(batch.inputs).float()  # (B, D)
         loss = self.model.head.loss(
-            condition, batch.actions, batch.is_pad, draws=draws, generator=generator
+            condition,
+            batch.actions,
+            batch.is_pad,
+            draws=draws,
+            generator=generator,
+            part=batch.part,
+            parts=batch.parts,
         )
+        loss = loss * batch.share
         if self.foretell is None:
             return loss
         foretold = self.foretell(condition).view_as(batch.future)  # (B, F, S)
-        return loss + self.weight * F.mse_loss(foretold, batch.future)
+        return loss + self.weight / batch.parts * F.mse_loss(foretold, batch.future)

@@ -25,6 +25,7 @@ from tinyvla_gym.training.batches import Batches, Frames
 from tinyvla_gym.training.checkpointing import forget_activations
 from tinyvla_gym.training.config import MAX_PARTS, TrainConfig
 from tinyvla_gym.training.ema import Ema
+from tinyvla_gym.training.forecast import Forecast, forecast
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.logbook import Logbook, Progress
 from tinyvla_gym.training.rates import learning_share, weight_groups
@@ -33,8 +34,8 @@ from tinyvla_gym.training.team import Team, launched_rank, run_as_team
 
 STATE, SETTINGS = "state.safetensors", "train.json"
 
-FREE = ("processes", "checkpointing")
-"""Settings that a run may be resumed with otherwise: nothing that is learnt depends on them."""
+FREE = ("parts", "processes", "checkpointing", "log_every", "save_every")
+"""Settings that a run may be resumed with otherwise: what is learnt does not depend on them."""
 
 
 def train(
@@ -48,6 +49,7 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     on_progress: Callable[[Progress], None] = lambda _: None,
+    on_forecast: Callable[[Forecast], None] | None = None,
 ) -> TinyVLAPolicy:
     """Trains a policy on a dataset's frames.
 
@@ -67,6 +69,7 @@ def train(
         device: ``cpu``, ``cuda`` or ``cuda:1``. Processes that ``accelerate launch`` started
             have devices of their own, and read and write the same ``run``.
         on_progress: Told of every line of the log.
+        on_forecast: Told before the first step what the run will need; not rehearsed when None.
 
     Returns:
         The policy with averaged weights, on the CPU, also saved as ``run/checkpoint``.
@@ -109,6 +112,10 @@ def train(
             weight=config.foresight_weight,
             half=config.half,
         )
+        _make_ready(learner, config, team.device)
+        if team.rank == 0 and on_forecast is not None:
+            part = batches.at(0, parts=config.cuts).to(team.device)
+            on_forecast(forecast(learner, part, config))
         model = _learn(learner, batches, config, run, team, on_progress).model.cpu()
         if team.rank == 0:
             merge_lora(model)
@@ -136,6 +143,19 @@ def _adapt(model: TinyVLA, config: TrainConfig) -> None:
         freeze_adapters(model)
 
 
+def _make_ready(learner: Learner, config: TrainConfig, device: torch.device) -> None:
+    """Brings what will learn to its device, as the settings want it."""
+    if config.half and device.type == "cpu":
+        raise ConfigError(
+            "half=True is for GPUs: a CPU is slower with it, and its convolutions' gradients in "
+            "bfloat16 were seen to be NaN now and then."
+        )
+    if config.checkpointing:
+        forget_activations(learner.model.backbone)
+    learner.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    learner.train()
+
+
 def _learn(
     learner: Learner,
     batches: Batches,
@@ -145,14 +165,6 @@ def _learn(
     on_progress: Callable[[Progress], None],
 ) -> Learner:
     """One process's share of the run; returns the averaged weights."""
-    if config.half and team.device.type == "cpu":
-        raise ConfigError(
-            "half=True is for GPUs: a CPU is slower with it, and its convolutions' gradients in "
-            "bfloat16 were seen to be NaN now and then."
-        )
-    if config.checkpointing:
-        forget_activations(learner.model.backbone)
-    learner = learner.to(team.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     ema = Ema(learner, config.ema_decay)
     groups = weight_groups(learner, config)
     trained = [weight for group in groups for weight in group["params"]]
@@ -160,7 +172,6 @@ def _learn(
     step = load_state(run / STATE, learner, ema, optimizer) if (run / STATE).exists() else 0
     logbook = Logbook(run, step, config, on_progress) if team.rank == 0 else None
 
-    learner.train()
     while step < config.steps:
         began_s = time.perf_counter()
         share = learning_share(step, config)
@@ -188,17 +199,20 @@ def _learn(
 def _take_parts(
     learner: Learner, batches: Batches, step: int, config: TrainConfig, team: Team
 ) -> tuple[float, float]:
-    """Adds up the gradients of this process's parts; returns its mean loss and the wait [s]."""
-    parts = range(team.rank, config.cuts, team.size)
+    """Adds up the gradients of this process's parts; returns its loss and the wait [s].
+
+    The parts' losses add up to the batch's; the team takes a mean, so each counts ``team.size``
+    times.
+    """
     total = waited_s = 0.0
-    for part in parts:
+    for part in range(team.rank, config.cuts, team.size):
         began_s = time.perf_counter()
         batch = batches.at(step, part=part, parts=config.cuts).to(team.device)
         waited_s += time.perf_counter() - began_s
-        seed = (config.seed * 1_000_003 + step) * MAX_PARTS + part
-        torch.manual_seed(seed)  # dropout's, so that it does not depend on the steps before
-        noise = torch.Generator().manual_seed(seed)
-        loss = learner.loss(batch, draws=config.draws, generator=noise) / len(parts)
+        seed = (config.seed * 1_000_003 + step) * MAX_PARTS
+        torch.manual_seed(seed + part)  # dropout's: no other part's or step's
+        noise = torch.Generator().manual_seed(seed)  # drawn for the whole batch
+        loss = learner.loss(batch, draws=config.draws, generator=noise) * team.size
         loss.backward()
         total += float(loss.detach())
     return total, waited_s
@@ -218,7 +232,6 @@ def _open_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
         if not resume:
             raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
         before = json.loads(path.read_text())
-        before = {"parts": before.get("processes", 1), **before}  # as it was before there were any
         changed = [
             name
             for name in settings

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import Tensor, nn
 
+from tinyvla_gym.policies.tinyvla.heads.dice import Dice
 from tinyvla_gym.policies.tinyvla.heads.head import Head
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ class ActHead(Head):
         condition: Tensor,
         actions: Tensor,
         is_pad: Tensor,
-        generator: torch.Generator | None,
+        dice: Dice,
     ) -> Tensor:
         """Absolute errors; the divergence is added to each of a chunk's actions alike."""
         mean, log_variance = self._manner(condition, actions, is_pad)
-        drawn = torch.randn(mean.shape, generator=generator).to(mean.device)
+        drawn = dice.normal(mean.shape).to(mean.device)
         latent = mean + (log_variance / 2).exp() * drawn
         error = (self._rebuild(condition, latent) - actions).abs().mean(-1)  # (B, K)
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1)  # (B,)

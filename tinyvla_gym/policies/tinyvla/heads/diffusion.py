@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
+from tinyvla_gym.policies.tinyvla.heads.dice import Dice
 from tinyvla_gym.policies.tinyvla.heads.head import Head
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ class DiffusionHead(Head):
         condition: Tensor,
         actions: Tensor,
         is_pad: Tensor,
-        generator: torch.Generator | None,
+        dice: Dice,
     ) -> Tensor:
         """Squared error of what is predicted: the noise, unless the scheduler says otherwise."""
-        level = torch.randint(len(self.signal), (len(actions),), generator=generator)
-        noise = torch.randn(actions.shape, generator=generator)
+        level = dice.integers(len(self.signal), len(actions))
+        noise = dice.normal(actions.shape)
         level, noise = level.to(actions.device), noise.to(actions.device)
         signal, spread = (each[level][:, None, None] for each in (self.signal, self.spread))
         wanted = {

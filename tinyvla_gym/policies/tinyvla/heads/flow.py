@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D
+from tinyvla_gym.policies.tinyvla.heads.dice import Dice
 from tinyvla_gym.policies.tinyvla.heads.head import Head
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ class FlowHead(Head):
         condition: Tensor,
         actions: Tensor,
         is_pad: Tensor,
-        generator: torch.Generator | None,
+        dice: Dice,
     ) -> Tensor:
         """Squared error of the velocity at a random time."""
-        time = torch.rand(len(actions), generator=generator).to(actions.device)
-        noise = torch.randn(actions.shape, generator=generator).to(actions.device)
+        time = dice.uniform(len(actions)).to(actions.device)
+        noise = dice.normal(actions.shape).to(actions.device)
         between = torch.lerp(noise, actions, time[:, None, None])
         velocity = self.denoiser(between, LEVELS * time, condition)
         return F.mse_loss(velocity, actions - noise, reduction="none").mean(-1)  # (B, K)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.tinyvla.heads.dice import Dice
 
 if TYPE_CHECKING:
     from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
@@ -42,9 +43,9 @@ class Head(nn.Module, ABC):
         condition: Tensor,
         actions: Tensor,
         is_pad: Tensor,
-        generator: torch.Generator | None,
+        dice: Dice,
     ) -> Tensor:
-        """How wrong each action is, shape (B, K); arguments as in ``loss``."""
+        """How wrong each action is, shape (B, K); ``dice`` draws all that is random."""
 
     @abstractmethod
     def chunks(self, condition: Tensor, noise: Tensor) -> Tensor:
@@ -58,6 +59,8 @@ class Head(nn.Module, ABC):
         *,
         draws: int = 1,
         generator: torch.Generator | None = None,
+        part: int = 0,
+        parts: int = 1,
     ) -> Tensor:
         """Mean error over the actions that count.
 
@@ -67,6 +70,9 @@ class Head(nn.Module, ABC):
             is_pad: True outside the episode, shape (B, K).
             draws: Draws per frame, M; the backbone's work is shared among them.
             generator: Draws all that is random, on the CPU; torch's global one when None.
+            part: Which of a batch's equal parts these frames are, from 0: what is drawn is what
+                the whole batch would have drawn for them.
+            parts: How many parts there are.
 
         Returns:
             A scalar. Padding changes neither its value nor its scale.
@@ -79,8 +85,9 @@ class Head(nn.Module, ABC):
             condition = condition.repeat_interleave(draws, dim=0)  # (B M, D)
             actions = actions.repeat_interleave(draws, dim=0)  # (B M, K, A)
             is_pad = is_pad.repeat_interleave(draws, dim=0)  # (B M, K)
+        dice = Dice(generator, part=part, parts=parts)
         with in_full_precision(condition.device):
-            errors = self.errors(condition.float(), actions.float(), is_pad, generator)
+            errors = self.errors(condition.float(), actions.float(), is_pad, dice)
             counts = (~is_pad).float()
             return (errors * counts).sum() / counts.sum().clamp(min=1)
 

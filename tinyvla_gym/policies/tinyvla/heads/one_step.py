@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tinyvla_gym.policies.tinyvla.denoiser import ConditionalUnet1D, SinusoidalEmbedding
+from tinyvla_gym.policies.tinyvla.heads.dice import Dice
 from tinyvla_gym.policies.tinyvla.heads.head import Head
 
 if TYPE_CHECKING:
@@ -69,15 +70,15 @@ class OneStepHead(Head):
         condition: Tensor,
         actions: Tensor,
         is_pad: Tensor,
-        generator: torch.Generator | None,
+        dice: Dice,
     ) -> Tensor:
         """Squared error of the mean velocity; each example is weighed by how wrong it is.
 
         Examples of which little can be known count for less. The weight is the paper's with
         p = 0.5; with its p = 1, times near the noise, where plans part, count for too little.
         """
-        noise = torch.randn(actions.shape, generator=generator).to(actions.device)
-        start, end = self._spans(len(actions), generator).to(actions.device)
+        noise = dice.normal(actions.shape).to(actions.device)
+        start, end = self._spans(len(actions), dice).to(actions.device)
         velocity = actions - noise
         place = torch.lerp(noise, actions, start[:, None, None])
         with torch.no_grad():
@@ -93,12 +94,12 @@ class OneStepHead(Head):
         start, end = condition.new_zeros(noise.shape[0]), condition.new_ones(noise.shape[0])
         return noise + self._mean_velocity(noise, start, end, condition)
 
-    def _spans(self, count: int, generator: torch.Generator | None) -> Tensor:
+    def _spans(self, count: int, dice: Dice) -> Tensor:
         """Starts and ends of spans of time, shape (2, B)."""
         # Most of what is hard happens near the noise, so times crowd there (mean of logits -0.4).
-        times = torch.sigmoid(torch.randn((2, count), generator=generator) - 0.4)
+        times = torch.sigmoid(dice.normal((count, 2)).T - 0.4)
         start, end = times.sort(dim=0).values
-        has_span = torch.rand(count, generator=generator) < self.span_share
+        has_span = dice.uniform(count) < self.span_share
         return torch.stack([start, torch.where(has_span, end, start)])
 
     def _slopes(

@@ -6,9 +6,9 @@ Shapes: B batch, K actions in a chunk, A action entries, D condition width.
 from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
-import torch
 from torch import Tensor, nn
 
+from tinyvla_gym.policies.tinyvla.heads.dice import Dice
 from tinyvla_gym.policies.tinyvla.heads.head import Head
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class RegressionHead(Head):
         condition: Tensor,
         actions: Tensor,
         is_pad: Tensor,
-        generator: torch.Generator | None,
+        dice: Dice,
     ) -> Tensor:
         """Absolute errors."""
         return (self.chunks(condition, actions) - actions).abs().mean(-1)  # (B, K)

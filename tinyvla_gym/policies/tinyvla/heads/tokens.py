@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.tinyvla.heads.dice import Dice
 from tinyvla_gym.policies.tinyvla.heads.head import Head
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class TokensHead(Head):
         condition: Tensor,
         actions: Tensor,
         is_pad: Tensor,
-        generator: torch.Generator | None,
+        dice: Dice,
     ) -> Tensor:
         """Cross-entropy of the right bins, given all the right ones before."""
         wanted = self.to_bins(actions).flatten(1)  # (B, L)
