@@ -77,6 +77,8 @@ def test_in_half_precision_the_loss_is_nearly_the_same_and_the_head_stays_whole(
     whole = loss_of(learner, batch)
     learner.in_half = True
     seen = []
+    for part in (learner.model.norm, learner.model.fusion):
+        part.register_forward_hook(lambda _part, _given, made: seen.append(made.dtype))
     errors = learner.model.head.errors
     learner.model.head.errors = lambda condition, *rest: (
         seen.append(condition.dtype) or errors(condition, *rest)
@@ -84,6 +86,6 @@ def test_in_half_precision_the_loss_is_nearly_the_same_and_the_head_stays_whole(
 
     half = loss_of(learner, batch)
 
-    assert seen == [torch.float32]
+    assert seen == [torch.float32] * 3
     assert half.item() != whole.item()  # something was computed otherwise
     assert half.item() == pytest.approx(whole.item(), rel=0.02)

@@ -101,7 +101,7 @@ def train(
             model.load_state_dict(start.model.state_dict())
         else:
             model.load_wheels()
-        _adapt(model, config)
+        adapt(model, config)
         batches = Batches(
             frames, [camera.name for camera in interface.cameras], normalizer, model, config
         )
@@ -127,8 +127,12 @@ def train(
     return TinyVLAPolicy.from_pretrained(run / "checkpoint")  # what was rounded is what we give
 
 
-def _adapt(model: TinyVLA, config: TrainConfig) -> None:
-    """Puts the adapters on that the settings ask for."""
+def adapt(model: TinyVLA, config: TrainConfig) -> None:
+    """Puts the adapters on that the settings ask for.
+
+    Beside adapters the projector, the norm, the fusion and the head learn in full; without any,
+    everything does.
+    """
     if not config.lora_rank:
         return
     targets = attention_layers(model.backbone) if config.lora_layers == "qkv" else None

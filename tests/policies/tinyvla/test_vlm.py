@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+from torch import nn
 from transformers import AutoConfig, AutoModel
 from transformers import AutoModelForImageTextToText as Auto
 
 from tinyvla_gym.errors import CheckpointError, ConfigError, InstructionError, UnknownNameError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build_backbone
 from tinyvla_gym.policies.tinyvla.hub_models import import_vlm
+from tinyvla_gym.policies.tinyvla.lora import add_lora
 from tinyvla_gym.policies.tinyvla.vlm import VlmBackbone, handed_over
 
 TEXT = {
@@ -99,6 +101,21 @@ def test_a_model_of_every_family_looks_and_reads(family) -> None:
     assert tokens.mask.sum(1).diff() == len("open the drawer") - len("go")
     torch.testing.assert_close(tokens.pooled()[:1], alone.pooled(), rtol=0, atol=1e-5)
     assert (other.pooled() - tokens.pooled()).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_beside_adapters_the_projector_learns_in_full(family) -> None:
+    model = nn.Module()
+    model.backbone = a_backbone(family, layers=1)
+    projector = model.backbone.projector
+
+    add_lora(model, rank=2, alpha=4.0)
+
+    whole = dict(projector.named_parameters())
+    assert whole
+    assert not any("lora_" in name for name in whole)
+    free = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    assert len(free) - len(whole) == sum("lora_" in name for name in free) > 10
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tinyvla_gym.policies.tinyvla.heads.head import Head
+from tinyvla_gym.policies.tinyvla.heads.head import Head, in_full_precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,14 @@ class TinyVLA(nn.Module):
         return self.backbone.tokenize(sentences)  # pyright: ignore[reportCallIssue]
 
     def encode(self, inputs: Inputs) -> Tensor:
-        """Looks, reads and feels; returns the head's condition, shape (B, C)."""
-        features = self.norm(self.backbone(inputs.images, inputs.words).pooled())
-        return self.fusion(torch.cat([features, inputs.state], dim=-1))
+        """Looks, reads and feels; returns the head's condition, shape (B, C).
+
+        Under autocast the backbone alone computes in half precision.
+        """
+        features = self.backbone(inputs.images, inputs.words).pooled()
+        with in_full_precision(features.device):
+            features = self.norm(features.to(inputs.state.dtype))
+            return self.fusion(torch.cat([features, inputs.state], dim=-1))
 
     def loss(
         self,

@@ -27,6 +27,9 @@ from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
 
 HALF = (0.5, 0.5, 0.5)
 
+PROJECTORS = ("connector", "merger", "multi_modal_projector")
+"""What the families call the part between eyes and language model."""
+
 
 class VlmBackbone(nn.Module):
     """A vision-language model of transformers, cut to as many layers as wanted."""
@@ -99,6 +102,23 @@ class VlmBackbone(nn.Module):
         self._hidden = hidden
         self._accepts = frozenset(inspect.signature(self.vlm.forward).parameters)
         self._per_picture = 0  # not known yet
+
+    @property
+    def projector(self) -> nn.Module:
+        """The part between eyes and language model, which is trained in full beside adapters."""
+        for name, part in self.vlm.named_modules():
+            if name.rpartition(".")[2] in PROJECTORS:
+                return part
+        raise AttributeError(f"{type(self.vlm).__name__} has no part of its own between them.")
+
+    def adaptable(self) -> list[str]:
+        """Names the layers that adapters go on: the linear ones outside the projector."""
+        bridge = set(self.projector.modules()) if hasattr(self, "projector") else set()
+        return [
+            name
+            for name, part in self.named_modules()
+            if isinstance(part, nn.Linear) and part not in bridge
+        ]
 
     @property
     def vocabulary(self) -> Vocabulary:
