@@ -132,9 +132,9 @@ def test_parts_are_taken_in_turn_and_processes_work_at_once() -> None:
         learner, batch = prepared(config, 8 // config.cuts)
         return forecast(learner, batch, config, clock=lambda: next(ticks)).step_s
 
-    assert told() == pytest.approx(1.0)  # the clock ticks once per part
-    assert told(parts=2) == pytest.approx(2.0)
-    assert told(parts=2, processes=2) == pytest.approx(1.0)
+    assert told() == pytest.approx(4.0)  # a second for two frames is long enough to tell
+    assert told(parts=2) == pytest.approx(4.0)
+    assert told(parts=2, processes=2) == pytest.approx(2.0)
 
 
 def test_it_says_what_a_person_wants_to_know() -> None:

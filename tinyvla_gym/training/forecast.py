@@ -20,8 +20,8 @@ from tinyvla_gym.training.batches import Batch
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.foresight import Learner
 
-TIMED = 8
-"""Frames that are timed, if a part has as many."""
+ENOUGH_S = 1.0
+"""A rehearsal that takes this long tells how long a part will take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +78,17 @@ def forecast(
         clock: Seconds.
     """
     frames = len(batch.is_pad)
-    few, more, timed = (_first(batch, count) for count in (1, 2, TIMED))
     with torch.random.fork_rng():
-        low, high = _peak(learner, few, config), _peak(learner, more, config)
-        began_s = clock()
-        _rehearse(learner, timed, config)
-        per_frame_s = (clock() - began_s) / len(timed.is_pad)
+        per_frame_bytes = _bytes_per_frame(learner, batch, config)
+        part_s = _seconds(learner, batch, config, clock)
     state = [*learner.parameters(), *learner.buffers()]
     trained = [weight for weight in learner.parameters() if weight.requires_grad]
     return Forecast(
         weights=sum(weight.numel() for weight in learner.parameters()),
         trained=sum(weight.numel() for weight in trained),
         standing_bytes=2 * sum(map(_bytes, state)) + 2 * sum(map(_bytes, trained)),
-        passing_bytes=low + (frames - 1) * max(0, high - low),
-        step_s=per_frame_s * frames * config.cuts / config.processes,
+        passing_bytes=sum(map(_bytes, trained)) + frames * per_frame_bytes,
+        step_s=part_s * config.cuts / config.processes,
         steps=config.steps,
     )
 
@@ -113,18 +110,47 @@ def _first(batch: Batch, count: int) -> Batch:
     )
 
 
-def _rehearse(learner: Learner, batch: Batch, config: TrainConfig) -> None:
+def _bytes_per_frame(learner: Learner, batch: Batch, config: TrainConfig) -> int:
+    """What a second frame adds: on the way forwards, or on the way back if that is more.
+
+    Of few frames the gradients of the weights outweigh the activations on the way back.
+    """
+    kept, peak = zip(
+        *(_most(learner, _first(batch, count), config) for count in (1, 2)), strict=True
+    )
+    return max(kept[1] - kept[0], peak[1] - peak[0], 0)
+
+
+def _seconds(
+    learner: Learner, batch: Batch, config: TrainConfig, clock: Callable[[], float]
+) -> float:
+    """How long a part takes; more frames are tried until it is long enough to tell."""
+    frames, count = len(batch.is_pad), 1
+    while True:
+        count = min(2 * count, frames)
+        began_s = clock()
+        _loss(learner, _first(batch, count), config).backward()
+        learner.zero_grad(set_to_none=True)
+        if batch.actions.is_cuda:
+            torch.cuda.synchronize()
+        took_s = clock() - began_s
+        if took_s >= ENOUGH_S or count == frames:
+            return took_s * frames / count
+
+
+def _loss(learner: Learner, batch: Batch, config: TrainConfig) -> Tensor:
     draw = torch.Generator().manual_seed(0)
-    loss = learner.loss(batch, draws=config.draws, generator=draw)
-    loss.backward()
-    loss.item()  # waits for a GPU
-    learner.zero_grad(set_to_none=True)
+    return learner.loss(batch, draws=config.draws, generator=draw)
 
 
-def _peak(learner: Learner, batch: Batch, config: TrainConfig) -> int:
+def _most(learner: Learner, batch: Batch, config: TrainConfig) -> tuple[int, int]:
+    """Bytes at the most on the way forwards, and on both ways."""
     with _Ledger([*learner.parameters(), *learner.buffers()]) as ledger:
-        _rehearse(learner, batch, config)
-    return ledger.peak
+        loss = _loss(learner, batch, config)
+        forwards = ledger.peak
+        loss.backward()
+        learner.zero_grad(set_to_none=True)
+    return forwards, ledger.peak
 
 
 class _Ledger(TorchDispatchMode):
