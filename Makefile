@@ -25,13 +25,13 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "PYTHON=python3.12   the Python to build .venv from, 3.11 to 3.13 (default python3)"
-	@echo "TORCH_INDEX=URL     take torch from here first; PyTorch's CPU wheels are by far the smaller download"
+	@echo "TORCH_INDEX=URL     all but demo: take torch from here first; PyTorch's CPU wheels are by far smaller"
 	@echo "ARGS='-k reach -x'  more arguments for pytest"
 
 setup: $(DEV_INSTALLED) ## Install everything for development into .venv
 	@scripts/ensure_gl.sh $(BIN)/python
 
-demo: $(DEMO_INSTALLED) ## Install what the demo needs, then run examples/demo.py
+demo: $(DEMO_INSTALLED) ## Install without torch, then run examples/demo.py
 	@scripts/ensure_gl.sh $(BIN)/python
 	$(BIN)/python examples/demo.py
 
@@ -56,14 +56,14 @@ RUN := OMP_NUM_THREADS=1 $(BIN)/tinyvla-gym
 
 mt50: $(MT50)/results/results.json ## Make the bundled policy anew: hours; interrupt it at will, it goes on
 
-$(MT50)/ten/meta/info.json: | $(DEMO_INSTALLED)
+$(MT50)/ten/meta/info.json: | $(DEV_INSTALLED)
 	@scripts/ensure_gl.sh $(BIN)/python
 	$(RUN) collect mt10 --out $(MT50)/ten --workers 2 --resume
 
 $(MT50)/first/checkpoint/config.json: $(MT50)/ten/meta/info.json
 	$(RUN) train --preset nano --data $(MT50)/ten --out $(MT50)/first --resume
 
-$(MT50)/fifty/meta/info.json: | $(DEMO_INSTALLED)
+$(MT50)/fifty/meta/info.json: | $(DEV_INSTALLED)
 	@scripts/ensure_gl.sh $(BIN)/python
 	$(RUN) collect mt50 --out $(MT50)/fifty --workers 2 --resume
 
@@ -88,8 +88,7 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(DEMO_INSTALLED): $(REQUIREMENTS) | $(BIN)/pip
-	$(TORCH_FIRST)
-	$(INSTALL) --editable '.[tinyvla]'
+	$(INSTALL) --editable .
 	@touch $@
 
 $(DEV_INSTALLED): $(REQUIREMENTS) | $(BIN)/pip
