@@ -19,10 +19,10 @@ REQUIREMENTS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint docs peers mt50 clean
+.PHONY: help setup demo test lint docs peers gpu-check mt50 clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "PYTHON=python3.12   the Python to build .venv from, 3.11 to 3.13 (default python3)"
 	@echo "TORCH_INDEX=URL     all but demo: take torch from here first; PyTorch's CPU wheels are by far smaller"
@@ -49,6 +49,9 @@ docs: $(DEV_INSTALLED) ## Check the README's map and every link and example in t
 
 peers: $(BIN)/pip ## Install LeRobot and EnvPool in environments of their own, to compare with
 	@TORCH_INDEX=$(TORCH_INDEX) scripts/peers.sh $(BIN)/python
+
+gpu-check: $(DEV_INSTALLED) ## On a CUDA device: equality, memory, latency, into runs/gpu-check.json
+	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
 
 # Each stage goes on where it was interrupted, and is left out once its result is there.
 MT50 := runs/mt50
