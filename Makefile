@@ -19,10 +19,10 @@ REQUIREMENTS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint docs peers mt50 clean
+.PHONY: help setup demo test lint docs peers gpu-check mt50 clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "PYTHON=python3.12   the Python to build .venv from, 3.11 to 3.13 (default python3)"
 	@echo "TORCH_INDEX=URL     take torch from here first; PyTorch's CPU wheels are by far the smaller download"
@@ -50,20 +50,23 @@ docs: $(DEV_INSTALLED) ## Check the README's map and every link and example in t
 peers: $(BIN)/pip ## Install LeRobot and EnvPool in environments of their own, to compare with
 	@TORCH_INDEX=$(TORCH_INDEX) scripts/peers.sh $(BIN)/python
 
+gpu-check: $(DEV_INSTALLED) ## On a CUDA device: equality, memory, latency, into runs/gpu-check.json
+	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
+
 # Each stage goes on where it was interrupted, and is left out once its result is there.
 MT50 := runs/mt50
 RUN := OMP_NUM_THREADS=1 $(BIN)/tinyvla-gym
 
 mt50: $(MT50)/results/results.json ## Make the bundled policy anew: hours; interrupt it at will, it goes on
 
-$(MT50)/ten/meta/info.json: | $(DEMO_INSTALLED)
+$(MT50)/ten/meta/info.json: | $(DEV_INSTALLED)
 	@scripts/ensure_gl.sh $(BIN)/python
 	$(RUN) collect mt10 --out $(MT50)/ten --workers 2 --resume
 
 $(MT50)/first/checkpoint/config.json: $(MT50)/ten/meta/info.json
 	$(RUN) train --preset nano --data $(MT50)/ten --out $(MT50)/first --resume
 
-$(MT50)/fifty/meta/info.json: | $(DEMO_INSTALLED)
+$(MT50)/fifty/meta/info.json: | $(DEV_INSTALLED)
 	@scripts/ensure_gl.sh $(BIN)/python
 	$(RUN) collect mt50 --out $(MT50)/fifty --workers 2 --resume
 

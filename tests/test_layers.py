@@ -34,12 +34,13 @@ SIDEWAYS = {  # one way only, so there is never a circle
 
 ANYWHERE = {"gymnasium", "numpy", "scipy"}
 DOORS = {  # outside library: what the paths of the files that may import it begin with
-    "torch": ("policies/tinyvla", "training/", "rl/"),
-    "transformers": ("policies/tinyvla", "training/"),
+    "torch": ("policies/tinyvla", "policies/openvla", "training/", "rl/"),
+    "transformers": ("policies/tinyvla", "policies/openvla", "training/"),
     "tokenizers": ("policies/tinyvla",),
     "peft": ("policies/tinyvla", "training/"),
     "diffusers": ("policies/tinyvla", "training/"),
     "safetensors": ("policies/", "training/"),
+    "onnx": ("policies/tinyvla/onnx_weights.py",),
     "onnxruntime": ("policies/onnx", "policies/tinyvla/onnx_export.py"),
     "accelerate": ("training/",),
     "tensorboard": ("training/",),
@@ -54,7 +55,7 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "av": ("data/",),
     "h5py": ("data/",),
     "minari": ("data/",),
-    "PIL": ("data/", "policies/tinyvla", "video.py"),
+    "PIL": ("data/", "policies/tinyvla", "policies/openvla", "video.py"),
     "imageio": ("video.py",),
     "ray": ("evaluation/cluster.py",),
     "yaml": ("robots/",),
@@ -219,7 +220,8 @@ BROKEN = {
     "torch on a robot's computer": (
         "policies/load.py",
         "def load():\n    import torch",
-        "policies/load.py:2: torch may be imported in policies/tinyvla, training/, rl/ only",
+        "policies/load.py:2: torch may be imported in "
+        "policies/tinyvla, policies/openvla, training/, rl/ only",
     ),
     "a file format outside data": (
         "evaluation/table.py",

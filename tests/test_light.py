@@ -22,7 +22,7 @@ EXTRAS = (
     *("stable_baselines3", "msgpack", "websockets", "h5py", "minari"),
     *("franky", "franky_sim", "panda_py", "rtde_control", "rtde_receive", "dashboard_client"),
 )
-NEEDS_AN_EXTRA = ("policies/tinyvla", "training", "rl", "serving")
+NEEDS_AN_EXTRA = ("policies/tinyvla", "policies/openvla", "training", "rl", "serving")
 
 IMPORT_AND_LOOK = """
 import importlib, json, sys

@@ -19,18 +19,23 @@ def exports(monkeypatch):
     """Notes what would be exported, and writes a small file in its place."""
     asked = []
 
-    def write(policy, folder, *, int8=False):
-        asked.append((policy.spec.name, int8))
-        folder.mkdir()
-        (folder / "model.onnx").write_bytes(b"four")
+    def write(rounding):
+        def put(policy, folder, half=False, card=""):
+            asked.append((policy.spec.name, rounding or half, card))
+            folder.mkdir()
+            (folder / "model.onnx").write_bytes(b"four")
 
-    monkeypatch.setattr(onnx_export, "export_onnx", write)
+        return put
+
+    monkeypatch.setattr(onnx_export, "export_onnx", write(""))
+    monkeypatch.setattr(onnx_export, "export_int8", write("int8"))
     return asked
 
 
-@pytest.mark.parametrize("int8", [False, True])
-def test_a_policy_is_exported_and_its_size_said(cli, source, exports, tmp_path, int8) -> None:
-    more = ["--int8"] if int8 else []
+@pytest.mark.parametrize("rounding", ["", "half", "int8"])
+def test_a_policy_is_exported_and_its_size_said(cli, source, exports, tmp_path, rounding) -> None:
+    (source / "README.md").write_text("# its card")
+    more = [f"--{rounding}"] if rounding else []
 
     answer = cli(
         *("convert", source, "--to", "onnx", "--out", tmp_path / "new"),
@@ -39,10 +44,12 @@ def test_a_policy_is_exported_and_its_size_said(cli, source, exports, tmp_path, 
 
     assert (answer.code, answer.err) == (0, "")
     assert "MiB" in answer.out
-    assert exports == [("tiny", int8)]
+    card = "" if rounding == "int8" else "# its card"
+    assert exports == [("tiny", {"": False, "half": True}.get(rounding, rounding), card)]
     assert json.loads((tmp_path / "facts.json").read_text()) == {
         "to": "onnx",
-        "int8": int8,
+        "int8": rounding == "int8",
+        "half": rounding == "half",
         "bytes": 4,
     }
 
@@ -52,3 +59,6 @@ def test_a_mistake_is_explained(refused, source, tmp_path) -> None:
         "convert", "nanoo", "--to", "onnx", "--out", tmp_path / "new"
     )
     assert "more than a checkpoint" in refused("convert", source, "--to", "onnx", "--out", tmp_path)
+    assert "choose one" in refused(
+        *("convert", source, "--to", "onnx", "--half", "--int8", "--out", tmp_path / "new")
+    )

@@ -10,6 +10,7 @@ import tyro
 from tinyvla_gym.cli.console import console, write_json
 from tinyvla_gym.errors import ConfigError, MissingExtraError
 from tinyvla_gym.interface import Interface
+from tinyvla_gym.policies.checkpoint import CARD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,8 @@ class Convert:
     """Convert weights that others have trained, every one accounted for; or export a policy.
 
     A run of TinyVLA's released code becomes a policy, a released base or an image-text-to-text
-    model of transformers a backbone. A policy becomes one ONNX graph, which runs without torch.
+    model of transformers a backbone. A policy of ours gets an ONNX graph beside its weights, which
+    runs without torch.
     """
 
     source: Annotated[str, tyro.conf.Positional]
@@ -27,7 +29,7 @@ class Convert:
     to: Literal["ours", "onnx"] = "ours"
     """The form to convert to."""
     int8: bool = False
-    """onnx: round the linear layers' weights to 8 bits."""
+    """onnx: round the linear layers' weights to 8 bits; what comes out runs without torch only."""
     base: Path | None = None
     """A run's base, where the run does not hold all weights itself."""
     statistics: Path | None = None
@@ -80,19 +82,26 @@ class Convert:
 
     def _exported(self) -> dict[str, Any]:
         try:
-            from tinyvla_gym.policies.tinyvla.onnx_export import export_onnx
+            from tinyvla_gym.policies.tinyvla.onnx_export import export_int8, export_onnx
             from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
         except ModuleNotFoundError as error:
             raise MissingExtraError("Exporting to ONNX", "tinyvla") from error
-        from tinyvla_gym.policies.load import load_policy
+        from tinyvla_gym.policies.load import checkpoint_folder, load_policy
 
+        if self.int8 and self.half:
+            raise ConfigError("--int8 and --half round weights in two ways; choose one.")
         policy = load_policy(self.source)
         if not isinstance(policy, TinyVLAPolicy):
             raise ConfigError(f"{self.source} is not a TinyVLA that could be exported.")
-        export_onnx(policy, self.out, int8=self.int8)
+        if self.int8:
+            export_int8(policy, self.out)
+        else:
+            card = checkpoint_folder(self.source) / CARD
+            words = card.read_text(encoding="utf-8") if card.is_file() else ""
+            export_onnx(policy, self.out, half=self.half, card=words)
         size = sum(path.stat().st_size for path in self.out.iterdir())
         console.print(f"policy in {self.out}, {size / 2**20:.1f} MiB", soft_wrap=True)
-        return {"to": self.to, "int8": self.int8, "bytes": size}
+        return {"to": self.to, "int8": self.int8, "half": self.half, "bytes": size}
 
     def _interface(self) -> Interface:
         if self.interface == "franka":

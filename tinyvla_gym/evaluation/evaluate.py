@@ -25,6 +25,12 @@ __all__ = ["EVALUATION_SEED", "Protocol", "evaluate"]
 SHARD_EPISODES = 25
 """Episodes that a worker plays without putting down what came of them."""
 
+PACKAGES = (
+    *("tinyvla-gym", "gymnasium", "metaworld", "mujoco", "numpy"),
+    *("onnxruntime", "torch"),  # one of them plans
+)
+"""Packages whose versions are written beside every result, where they are installed."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -185,7 +191,7 @@ def policy_fingerprint(policy: str) -> str:
 def versions() -> dict[str, str]:
     """Python's version, and those of the packages that decide what happens."""
     found = {"python": platform.python_version()}
-    for name in ("tinyvla-gym", "gymnasium", "metaworld", "mujoco", "numpy", "torch"):
+    for name in PACKAGES:
         with suppress(PackageNotFoundError):  # torch is optional
             found[name] = version(name)
     return found

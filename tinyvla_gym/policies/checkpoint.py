@@ -49,10 +49,18 @@ def fingerprint(folder: Path) -> str:
     """
     read_config(folder)
     digest = hashlib.sha256()
+    # A card changes nothing, and a graph beside weights is made from them.
+    aside = {CARD, GRAPH} if (folder / WEIGHTS).is_file() else {CARD}
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix != ".md":  # a card changes nothing
+        if path.is_file() and path.name not in aside:
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def weights_digest(folder: Path) -> str:
+    """The sha256 of a checkpoint's weights, by which a graph knows those that it was made for."""
+    with (folder / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_folder(folder: Path, *, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -90,6 +98,7 @@ def write_folder(
     config: Mapping[str, Any],
     weights: Mapping[str, Any],
     texts: Mapping[str, str] | None = None,
+    finish: Callable[[Path], None] | None = None,
 ) -> None:
     """Writes a checkpoint beside its place and moves it there when it is whole.
 
@@ -98,6 +107,7 @@ def write_folder(
         config: For ``config.json``; the format version is added.
         weights: Torch tensors by name.
         texts: Further files of ``OURS`` by name, such as the vocabulary.
+        finish: Adds to the folder when the rest is in it.
 
     Raises:
         OutputError: If the place cannot be written, or holds something else.
@@ -113,6 +123,8 @@ def write_folder(
         except SafetensorError as error:  # a full disk
             raise OutputError(folder, str(error)) from error
         (fresh / WEIGHTS).chmod(0o644)  # safetensors keeps it from others
+        if finish is not None:
+            finish(fresh)
 
     place_folder(folder, config, fill)
 

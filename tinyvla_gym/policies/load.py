@@ -2,9 +2,10 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from tinyvla_gym.errors import CheckpointError, MissingExtraError, UnknownNameError
-from tinyvla_gym.policies.checkpoint import read_config
+from tinyvla_gym.policies.checkpoint import GRAPH, read_config
 from tinyvla_gym.policies.hub import find_folder
 from tinyvla_gym.policies.policy import Policy
 
@@ -15,6 +16,8 @@ KINDS = {
     "tinyvla-onnx": "tinyvla_gym.policies.onnx.policy:OnnxPolicy",
 }
 """A checkpoint's ``kind`` -> the class that reads it, as ``module:Class``."""
+AS_GRAPH = "onnx:"
+"""Before a name, it asks for the graph even where torch is installed."""
 
 
 def load_policy(where: str | Path) -> Policy:
@@ -22,12 +25,14 @@ def load_policy(where: str | Path) -> Policy:
 
     Args:
         where: Without a slash a bundled policy's name (``"nano"``); a path that begins with
-            ``.`` or ``/`` or exists is a checkpoint folder; ``owner/name`` is a hub id.
+            ``.`` or ``/`` or exists is a checkpoint folder; ``owner/name`` is a hub id. A
+            checkpoint with a graph in it is read with torch where that is installed; where it is
+            not, or after ``onnx:`` (``"onnx:./folder"``), ONNX Runtime runs the graph.
 
     Raises:
         UnknownNameError: If no bundled policy has that name.
         CheckpointError: If the checkpoint is missing, cut short, or of another version.
-        MissingExtraError: If the policy needs torch and it is not installed.
+        MissingExtraError: If the policy needs torch, and neither it nor a graph is there.
     """
     folder = checkpoint_folder(str(where))
     kind = read_config(folder).get("kind")
@@ -37,12 +42,22 @@ def load_policy(where: str | Path) -> Policy:
         )
     if not isinstance(kind, str) or kind not in KINDS:
         raise CheckpointError(folder, f"it holds a policy of unknown kind {kind!r}.")
-    module, name = KINDS[kind].split(":")
+    return _reader(kind, folder, as_graph=str(where).startswith(AS_GRAPH)).from_pretrained(folder)
+
+
+def _reader(kind: str, folder: Path, *, as_graph: bool) -> Any:
+    """The class that reads a folder: the kind's own, or the one that runs the graph in it."""
     try:
-        reader = getattr(importlib.import_module(module), name)
+        return _find(KINDS["tinyvla-onnx" if as_graph else kind])
     except ModuleNotFoundError as error:
+        if (folder / GRAPH).is_file():
+            return _find(KINDS["tinyvla-onnx"])
         raise MissingExtraError(f"A {kind} policy", "tinyvla") from error
-    return reader.from_pretrained(folder)
+
+
+def _find(place: str) -> Any:
+    module, name = place.split(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def bundled() -> list[str]:
@@ -52,6 +67,7 @@ def bundled() -> list[str]:
 
 def checkpoint_folder(where: str) -> Path:
     """Finds, or fetches from the hub, the folder that ``load_policy`` reads; see there."""
+    where = where.removeprefix(AS_GRAPH)
     if "/" not in where and not Path(where).is_dir():
         if where not in bundled():
             raise UnknownNameError("bundled policy", where, bundled())

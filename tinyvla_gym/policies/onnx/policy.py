@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from tinyvla_gym.errors import CheckpointError, MissingExtraError
 from tinyvla_gym.interface import ActionChunk, Observation
-from tinyvla_gym.policies.checkpoint import GRAPH, read_config
+from tinyvla_gym.policies.checkpoint import GRAPH, WEIGHTS, read_config, weights_digest
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.words import piece_ids
 
 KIND = "tinyvla-onnx"
+"""A folder with a graph alone; others hold their weights beside it, for torch too."""
 
 
 class OnnxPolicy:
@@ -75,15 +76,13 @@ class OnnxPolicy:
 
     @classmethod
     def from_pretrained(cls, folder: Path | str) -> "OnnxPolicy":
-        """Reads what ``tinyvla-gym convert --to onnx`` wrote.
+        """Reads a checkpoint that has a graph, as ``tinyvla-gym convert --to onnx`` writes it.
 
         Raises:
             CheckpointError: If a file is missing, cut short, or does not fit the others.
         """
         folder = Path(folder)
         written = read_config(folder)
-        if written.get("kind") != KIND:
-            raise CheckpointError(folder, f"it holds a {written.get('kind')!r} policy.")
         try:
             spec = PolicySpec.from_dict(written["spec"])
             normalizer = Normalizer.from_dict(
@@ -95,23 +94,37 @@ class OnnxPolicy:
             raise CheckpointError(folder, f"config.json has no {error}.") from error
         except (AttributeError, TypeError, ValueError) as error:
             raise CheckpointError(folder, f"config.json does not fit: {error}") from error
-        return cls(_open(folder), spec, normalizer)
+        return cls(_open(folder, written.get("kind")), spec, normalizer)
 
 
-def _open(folder: Path) -> Any:
+def _open(folder: Path, kind: str | None) -> Any:
     """The graph, on one thread; workers share the cores between them."""
     try:
         import onnxruntime
     except ImportError as error:
         raise MissingExtraError("An exported policy", "tinyvla") from error
     if not (folder / GRAPH).is_file():
-        raise CheckpointError(folder, f"it has no {GRAPH}.")
+        raise CheckpointError(folder, f"it has no {GRAPH}.{_remedy(folder)}")
+    if not (folder / WEIGHTS).is_file() and kind != KIND:
+        raise CheckpointError(folder, f"it has no {WEIGHTS}.")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # the runtime's own kinds are hidden from Python
-        raise CheckpointError(folder, f"{GRAPH} is damaged or cut short: {error}") from error
+        files = GRAPH if kind == KIND else f"{GRAPH} or {WEIGHTS}"
+        raise CheckpointError(folder, f"{files} is damaged or cut short: {error}") from error
+    made_for = session.get_modelmeta().custom_metadata_map.get(WEIGHTS)
+    if made_for is not None and made_for != weights_digest(folder):
+        raise CheckpointError(
+            folder,
+            f"{GRAPH} was made for other weights than {WEIGHTS} holds.{_remedy(folder)}",
+        )
+    return session
+
+
+def _remedy(folder: Path) -> str:
+    return f"\nWhere torch is: tinyvla-gym convert {folder} --to onnx --out NEW"

@@ -1,8 +1,13 @@
-"""From a TinyVLA to one ONNX graph: text, eyes, and every step of the sampling inside."""
+"""From a TinyVLA to one ONNX graph: text, eyes, and every step of the sampling inside.
+
+The graph stands in the checkpoint's folder and takes its weights from ``model.safetensors``, so
+that a folder with both forms is hardly larger than one with one.
+"""
 
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +16,10 @@ from torch import Tensor, nn
 from tinyvla_gym.errors import ConfigError, MissingExtraError
 from tinyvla_gym.policies.checkpoint import GRAPH, place_folder
 from tinyvla_gym.policies.onnx.policy import KIND
+from tinyvla_gym.policies.tinyvla import saving
 from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
 from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
+from tinyvla_gym.policies.tinyvla.onnx_weights import point_to_weights
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 
 OPSET = 18
@@ -20,13 +27,14 @@ BACKBONES = ("film_resnet", "nano")
 """Backbones whose words are told apart without torch."""
 
 
-def export_onnx(policy: TinyVLAPolicy, folder: Path, *, int8: bool = False) -> None:
-    """Writes a folder that ``OnnxPolicy`` reads.
+def export_onnx(policy: TinyVLAPolicy, folder: Path, *, half: bool = False, card: str = "") -> None:
+    """Writes a checkpoint with a graph in it, which is read with torch and without.
 
     Args:
         policy: What to export; on the CPU.
         folder: Where to; created, or replaced if it holds a checkpoint.
-        int8: Round the weights of the linear layers to 8 bits. Convolutions stay as they are.
+        half: Store the weights as float16, half the size; plans are computed in float32.
+        card: The folder's README.
 
     Raises:
         ConfigError: If the policy's backbone or scheduler cannot be exported.
@@ -34,18 +42,32 @@ def export_onnx(policy: TinyVLAPolicy, folder: Path, *, int8: bool = False) -> N
         OutputError: If the folder cannot be written.
     """
     _check(policy)
+
+    def finish(fresh: Path) -> None:
+        stored = TinyVLAPolicy.from_pretrained(fresh)  # what was rounded is what is exported
+        _trace(stored).save(str(fresh / GRAPH), include_initializers=True)
+        point_to_weights(fresh)
+
+    saving.save(policy, folder, half=half, words=card, finish=finish)
+
+
+def export_int8(policy: TinyVLAPolicy, folder: Path) -> None:
+    """Writes a graph with its own weights, those of the linear layers rounded to 8 bits.
+
+    Convolutions stay as they are. Arguments and errors are those of ``export_onnx``.
+    """
+    _check(policy)
     config = {
         "kind": KIND,
         "model": policy.config.to_dict(),
         "spec": policy.spec.to_dict(),
         "normalizer": policy.normalizer.to_dict(),
-        "facts": {**policy.facts, "int8": int8},
+        "facts": {**policy.facts, "int8": True},
     }
 
     def fill(fresh: Path) -> None:
-        _write_graph(policy, fresh / GRAPH)
-        if int8:
-            round_weights(fresh / GRAPH)
+        _trace(policy).save(str(fresh / GRAPH), include_initializers=True)
+        round_weights(fresh / GRAPH)
 
     place_folder(folder, config, fill)
 
@@ -76,7 +98,8 @@ def _check(policy: TinyVLAPolicy) -> None:
         )
 
 
-def _write_graph(policy: TinyVLAPolicy, path: Path) -> None:
+def _trace(policy: TinyVLAPolicy) -> Any:
+    """The plan of a policy as torch's exporter sees it."""
     interface, config = policy.spec.interface, policy.config
     observation = {
         **{
@@ -107,7 +130,7 @@ def _write_graph(policy: TinyVLAPolicy, path: Path) -> None:
         except ImportError as error:
             raise MissingExtraError("Exporting to ONNX", "tinyvla") from error
     assert graph is not None
-    graph.save(str(path), include_initializers=True)
+    return graph
 
 
 def round_weights(path: Path) -> None:

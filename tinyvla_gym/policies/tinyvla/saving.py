@@ -2,12 +2,13 @@
 
 config.json         kind, model, spec, normaliser, facts; adapters and base where there are
 model.safetensors   the weights that the base does not have
+model.onnx          the plan as a graph that takes its weights from there, if it was exported
 tokenizer.json      the vocabulary, if the backbone has one
 README.md           the card, if it comes from the hub
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ def save(
     half: bool = False,
     base: Path | str | None = None,
     words: str = "",
+    finish: Callable[[Path], None] | None = None,
 ) -> None:
     """Writes a policy; see ``TinyVLAPolicy.save_pretrained``.
 
@@ -48,6 +50,7 @@ def save(
         half: Rounds to float16.
         base: A backbone whose weights are not written again.
         words: The card.
+        finish: Adds to the folder when the rest is in it.
     """
     options, texts = travelling(policy.config.backbone_options, policy.model.backbone)
     lora, weights = _adapters_and_weights(policy.model)
@@ -71,7 +74,8 @@ def save(
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in weights.items()
     }
-    write_folder(folder, config, stored, {**texts, **({CARD: words} if words else {})})
+    texts = {**texts, **({CARD: words} if words else {})}
+    write_folder(folder, config, stored, texts, finish)
 
 
 def load(folder: Path, base: Path | str | None = None) -> dict[str, Any]:

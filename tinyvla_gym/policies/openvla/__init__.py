@@ -1,0 +1,1 @@
+"""OpenVLA as a reference to compare with: one action token after the other. Needs torch."""
