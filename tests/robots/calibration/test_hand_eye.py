@@ -28,7 +28,7 @@ LOOKING_DOWN = pose_matrix(
 
 @pytest.mark.parametrize("board", [CHARUCO, CHESS], ids=["charuco", "chessboard"])
 def test_a_camera_on_the_tool_is_found(board: Board) -> None:
-    views = pretended_views(LEFT, WRIST, on_tool=True, board=board)
+    views = pretended_views(LEFT, WRIST, on_tool=True, board=board, count=9)
 
     found = place_camera(views.views, board, LEFT, on_tool=True)
 
@@ -42,7 +42,7 @@ def test_a_camera_on_the_tool_is_found(board: Board) -> None:
 
 
 def test_a_camera_that_stands_still_is_found_in_the_world() -> None:
-    views = pretended_views(LEFT, LOOKING_DOWN, on_tool=False, board=CHARUCO)
+    views = pretended_views(LEFT, LOOKING_DOWN, on_tool=False, board=CHARUCO, count=9)
 
     found = place_camera(views.views, CHARUCO, LEFT, on_tool=False)
 
