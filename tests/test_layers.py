@@ -57,6 +57,8 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "PIL": ("data/", "policies/tinyvla", "video.py"),
     "imageio": ("video.py",),
     "ray": ("evaluation/cluster.py",),
+    "cv2": ("robots/calibration/", "robots/cameras/"),
+    "pyrealsense2": ("robots/cameras/",),
     "yaml": ("robots/",),
     "dashboard_client": ("robots/drivers/",),  # the three parts of ur-rtde
     "rtde_control": ("robots/drivers/",),
