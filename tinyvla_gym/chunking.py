@@ -112,6 +112,10 @@ class PlanningAgent(ABC):
         self.policy.reset(seed=seed)
         self._slot = self.begin(seed)
 
+    def drop_plan(self) -> None:
+        """Drops what is left of the plans: somebody else has acted; the next ``act`` plans."""
+        self._slot.pending.clear()
+
     def begin(self, seed: int | None = None) -> Slot:
         """Opens a slot for one env's next episode; the policy is not told.
 

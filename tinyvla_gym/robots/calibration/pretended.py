@@ -61,7 +61,7 @@ def _on_spot(arm: ArmSpec, rng: np.random.Generator) -> list[float]:
     home_rad = np.array(arm.home_rad)
     spot_m, _ = kinematics.tool_pose(home_rad)
     joints_rad = home_rad + rng.uniform(-0.4, 0.4, len(home_rad))
-    for _ in range(50):
+    for _ in range(12):  # Newton's steps: more than it takes
         away_m = spot_m - kinematics.tool_pose(joints_rad)[0]
         joints_rad = joints_rad + np.linalg.pinv(kinematics.jacobian(joints_rad)[:3]) @ away_m
     return joints_rad.tolist()

@@ -105,6 +105,6 @@ def _fits(part: str, value: Any) -> bool:
 
 def _numbers(part: str, rows: list[list[float]]) -> Array:
     try:
-        return np.array(rows, np.float64)
+        return np.array(rows, np.float64) if rows else np.zeros((0, 3))
     except (TypeError, ValueError) as error:
         raise CalibrationError(f"{part} has rows that are not equally many numbers.") from error

@@ -35,6 +35,7 @@ class SpaceMouse:
         self._twist = np.zeros(6)
         self._buttons = (0, 0)
         self._heard_s = -np.inf
+        self._report = -1.0
         self._opens = True
         self._gripper = 0.0
 
@@ -100,4 +101,7 @@ class SpaceMouse:
             self._opens = not self._opens
             self._gripper = 1.0 if self._opens else -1.0
         self._buttons = buttons
-        self._heard_s = self._now()
+        # At rest it says nothing; a cap that is pushed and says nothing has lost its radio.
+        if state.t != self._report or not self._twist.any():
+            self._heard_s = self._now()
+        self._report = state.t
