@@ -42,8 +42,9 @@ def test_what_a_person_keeps_is_a_dataset_and_what_is_discarded_is_played_again(
     dataset = Dataset(tmp_path / "data")
     assert dataset.seeds == (7, 8)
     assert dataset.sources == ("human", "human")
-    assert [len(dataset[index]) for index in range(2)] == [3, 4]
-    np.testing.assert_array_equal(dataset[0].action, dataset[0].sent_action)
+    assert [len(dataset.episode(index)) for index in range(2)] == [3, 4]
+    first = dataset.episode(0)
+    np.testing.assert_array_equal(first.action, first.sent_action)
 
 
 def test_an_interrupted_collection_goes_on_where_it_was(
