@@ -76,12 +76,14 @@ def _changed(facts: Any, before: Any, after: Any) -> Any:
     """Plain facts in which what differs between two values is the second's."""
     if before == after:
         return facts
+    if isinstance(before, tuple) and isinstance(after, tuple) and isinstance(facts, list):
+        if len(facts) == len(before) == len(after):
+            return [_changed(*three) for three in zip(facts, before, after, strict=True)]
+        return _plain(after)
     if is_dataclass(before) and is_dataclass(after) and isinstance(facts, dict):
         pairs = {f.name: (getattr(before, f.name), getattr(after, f.name)) for f in fields(after)}
         news = {key: _changed(facts.get(key), *pair) for key, pair in pairs.items()}
         return {key: news[key] for key in news if key in facts or pairs[key][0] != pairs[key][1]}
-    if isinstance(after, tuple) and isinstance(facts, list) and len(facts) == len(after):
-        return [_changed(*three) for three in zip(facts, before, after, strict=True)]
     return _plain(asdict(after) if is_dataclass(after) and not isinstance(after, type) else after)
 
 

@@ -31,7 +31,7 @@ class Board:
     """A flat board of squares; its frame has the origin at a corner, x and y along its edges.
 
     Attributes:
-        kind: ``charuco`` may be seen in part, ``chessboard`` must be seen whole.
+        kind: A charuco may be seen in part, a chessboard must be seen whole.
         columns: Squares along x.
         rows: Squares along y.
         square_m: Edge of a square [m].

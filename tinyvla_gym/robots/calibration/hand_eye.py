@@ -78,7 +78,7 @@ def place_camera(
     optics = _optics([found for _, found in seen], (width, height))
     tools = np.stack([view.tool for view, _ in seen])  # (N, 4, 4)
     _check_turns(tools)
-    carried = tools if on_tool else np.linalg.inv(tools)
+    carried: Array = tools if on_tool else np.linalg.inv(tools).astype(np.float64)
     camera = _hand_eye(carried, optics.boards)  # to the tool, or to the arm's base
     boards_m = (carried @ camera @ optics.boards)[:, :3, 3]  # always the same place
     residual_m = float(np.linalg.norm(boards_m - boards_m.mean(axis=0), axis=1).max())

@@ -24,7 +24,7 @@ class RealSenseCamera(ThreadedCamera):
 
     def _open(self) -> None:
         try:
-            import pyrealsense2
+            import pyrealsense2  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise MissingExtraError("A RealSense camera", "realsense") from error
         self._library, spec = pyrealsense2, self._spec

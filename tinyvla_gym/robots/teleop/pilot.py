@@ -163,8 +163,8 @@ class Pilot:
         held = any(one.engaged for one in readings)
         released = all(fresh) and not held
         self.engaged = held and any(fresh) if not self.engaged else not released
-        said = [one.verdict for one in readings if one.verdict is not None]
-        self.verdict = said[0] if said else self.verdict
+        for one in readings:
+            self.verdict = one.verdict or self.verdict
 
     def _move(self, grip: _Grip, reading: Reading, *, moves: bool) -> None:
         if not (moves and reading.engaged):

@@ -42,7 +42,7 @@ class SpaceMouse:
     def open(self) -> None:
         """See ``TeleopDevice``."""
         try:
-            import pyspacemouse
+            import pyspacemouse  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise MissingExtraError("A SpaceMouse", "teleop") from error
         convention = pyspacemouse.AxisConvention.ROS  # x ahead, y left, z up: as a base's frame
