@@ -128,7 +128,7 @@ def fit_tip(flanges_m: Array, rotations: Array) -> TipFit:
             "The flange must turn about two axes at least, by 20 degrees and more, while the tip "
             "rests on its spot."
         )
-    solved = np.linalg.lstsq(matrix, -flanges_m.reshape(-1), rcond=None)[0]
+    solved: Array = np.linalg.lstsq(matrix, -flanges_m.reshape(-1), rcond=None)[0].astype(float)
     left_m = flanges_m + rotations @ solved[:3] - solved[3:]
     return TipFit(offset_m=solved[:3], errors_m=np.linalg.norm(left_m, axis=1))
 
