@@ -12,7 +12,17 @@ PACKAGE = Path(__file__).parents[1] / "tinyvla_gym"
 FLOORS = (
     {"interface", "events", "errors", "pose"},
     {"policies", "robots", "data"},
-    {"envs", "wrappers", "chunking", "loop", "delay", "evaluation", "live", "video"},
+    {
+        "envs",
+        "wrappers",
+        "chunking",
+        "loop",
+        "delay",
+        "evaluation",
+        "live",
+        "video",
+        "intervention",
+    },
     {"training", "rl", "serving", "contracts", "demonstrations", "__init__"},
     {"cli", "__main__"},
 )
@@ -25,6 +35,7 @@ SIDEWAYS = {  # one way only, so there is never a circle
     ("loop", "chunking"),
     ("loop", "envs"),  # one function: whether an env can advance without looking
     ("delay", "chunking"),
+    ("intervention", "chunking"),
     ("evaluation", "chunking"),
     ("evaluation", "delay"),
     ("evaluation", "loop"),
@@ -58,6 +69,9 @@ DOORS = {  # outside library: what the paths of the files that may import it beg
     "PIL": ("data/", "policies/tinyvla", "policies/openvla", "video.py"),
     "imageio": ("video.py",),
     "ray": ("evaluation/cluster.py",),
+    "cv2": ("robots/calibration/", "robots/cameras/"),
+    "pyrealsense2": ("robots/cameras/",),
+    "pyspacemouse": ("robots/teleop/",),
     "yaml": ("robots/",),
     "dashboard_client": ("robots/drivers/",),  # the three parts of ur-rtde
     "rtde_control": ("robots/drivers/",),

@@ -112,6 +112,10 @@ class PlanningAgent(ABC):
         self.policy.reset(seed=seed)
         self._slot = self.begin(seed)
 
+    def drop_plan(self) -> None:
+        """Drops what is left of the plans: somebody else has acted; the next ``act`` plans."""
+        self._slot.pending.clear()
+
     def begin(self, seed: int | None = None) -> Slot:
         """Opens a slot for one env's next episode; the policy is not told.
 
@@ -197,8 +201,7 @@ class PlanningAgent(ABC):
         if shape is not None:
             drawn = [slot.generator.standard_normal(shape, np.float32) for slot in slots]
             noise = np.stack([*drawn, *[np.zeros(shape, np.float32)] * padding])
-        padded = [*seen, *seen[:1] * padding]
-        return self.policy.plan_batch(padded, noise=noise)[: len(slots)]
+        return self.policy.plan_batch([*seen, *seen[:1] * padding], noise=noise)[: len(slots)]
 
 
 class RecedingHorizon(PlanningAgent):
@@ -279,11 +282,7 @@ class ExpertAgent:
     planned = True
 
     def __init__(self, env: gym.Env) -> None:
-        """Takes the env that will be played.
-
-        Raises:
-            ConfigError: If it has no expert.
-        """
+        """Takes the env that will be played; raises ``ConfigError`` if it has no expert."""
         if not hasattr(env.unwrapped, "expert_action"):
             raise ConfigError(f"{type(env.unwrapped).__name__} has no scripted expert.")
         self._env: Any = env.unwrapped

@@ -88,7 +88,8 @@ def test_a_drive_that_is_killed_leaves_what_the_rig_told(tmp_path, rig_file) -> 
 def test_somebody_must_drive(refused, rig_file) -> None:
     path = rig_file(simulated(FRANKA))
     assert "either --policy or --teleop" in refused("drive", path)
-    assert "module:function" in refused("drive", path, "--teleop", "nowhere")
+    assert "module:function" in refused("drive", path, "--teleop", "nowhere:nothing")
+    assert "keyboard" in refused("drive", path, "--teleop", "nowhere")
 
 
 def test_live_asks_for_the_serial_and_refuses_random(refused, rig_file, monkeypatch) -> None:

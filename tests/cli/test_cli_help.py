@@ -20,6 +20,7 @@ DEFAULTS = {  # verb: an option whose help must say so
     "bench": "at least 5",
     "emulate": "(default: 2)",
     "drive": "--teleop",
+    "calibrate": "pretended",
     "doctor": "--json",
 }
 HEAVY = ("torch", "mujoco", "metaworld", "diffusers", "transformers", "stable_baselines3")

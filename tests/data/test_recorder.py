@@ -73,12 +73,14 @@ def test_three_ticks_become_three_frames():
     assert episode.source == "expert"
 
 
-def test_several_sources_are_called_mixed():
+def test_several_sources_are_told_tick_by_tick():
     shelf = Shelf()
 
     play(Recorder(shelf), [step(0), step(1, source="human"), step(2)], outcome())
 
-    assert shelf.episodes[0].source == "mixed"
+    (episode,) = shelf.episodes
+    assert episode.source == "expert 1, human 1, expert 1"
+    assert episode.sources == ("expert", "human", "expert")
 
 
 def test_a_broken_off_episode_is_dropped_and_does_not_leak_into_the_next():

@@ -1,4 +1,4 @@
-"""tinyvla-gym collect: scripted experts into a dataset."""
+"""tinyvla-gym collect: scripted experts, or a person, into a dataset."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,15 +8,19 @@ import tyro
 
 from tinyvla_gym.cli.console import console, env_ids, write_json
 from tinyvla_gym.cli.crew import Engine, hired
+from tinyvla_gym.cli.picture import TerminalPicture
 from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.demonstrations import Plan, collect
+from tinyvla_gym.demonstrations.by_hand import collect_by_hand
 from tinyvla_gym.demonstrations.playing import ExpertPlayer
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.events import Outcome
+from tinyvla_gym.robots.teleop.keyboard import HELP
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collect:
-    """Record demonstrations of scripted experts as a LeRobot dataset."""
+    """Record demonstrations of scripted experts, or of a person, as a LeRobot dataset."""
 
     envs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="ENV [ENV ...]")]
     """Gymnasium ids, MetaWorld tasks such as drawer-open, or a suite: mt10, mt50, demo."""
@@ -24,6 +28,8 @@ class Collect:
     """Folder of the dataset; new or empty."""
     plan: tyro.conf.OmitArgPrefixes[Plan] = field(default_factory=Plan)
     """How many, and how."""
+    teleop: str | None = None
+    """Drive by hand, in real time: keyboard, spacemouse, or module:Class of one's own."""
     workers: int = 1
     """Processes, one core each; the dataset does not depend on it."""
     engine: Engine = "local"
@@ -40,6 +46,8 @@ class Collect:
     def run(self) -> int:
         """Records."""
         ids = list(dict.fromkeys(name for one in self.envs for name in env_ids(one)))
+        if self.teleop is not None:
+            return self._by_hand(ids, self.teleop)
         counts = {name: [0, 0] for name in ids}
 
         def note(name: str, outcome: Outcome) -> None:
@@ -62,4 +70,29 @@ class Collect:
             console.print(f"{name}: {kept} demonstrations of {tried} attempts", soft_wrap=True)
         console.print(f"{total} episodes in {self.out}", soft_wrap=True)
         write_json(self.json, {"episodes": total, "attempts": counts})
+        return 0
+
+    def _by_hand(self, ids: list[str], device: str) -> int:
+        if len(ids) != 1:
+            raise ConfigError(f"A person drives one env at a time, not {len(ids)}.")
+        counts = [0, 0]
+
+        def note(outcome: Outcome) -> None:
+            counts[0] += outcome.success
+            counts[1] += 1
+
+        caption = HELP if device == "keyboard" else ""
+        total = collect_by_hand(
+            ids[0],
+            self.out,
+            self.plan,
+            device,
+            resume=self.resume,
+            append=self.append,
+            listeners=[TerminalPicture(caption)] if console.is_terminal else (),
+            on_attempt=note,
+        )
+        console.print(f"{counts[0]} of {counts[1]} attempts kept", soft_wrap=True)
+        console.print(f"{total} episodes in {self.out}", soft_wrap=True)
+        write_json(self.json, {"episodes": total, "attempts": {ids[0]: counts}})
         return 0

@@ -24,7 +24,8 @@ class Drive:
     policy: str | None = None
     """random (near home, never live), a bundled policy, a checkpoint folder, or a hub id."""
     teleop: str | None = None
-    """Instead of a policy, module:function; called with the env, it returns who acts."""
+    """Instead of a policy, keyboard or spacemouse, with a comma between those of two arms; or
+    module:function, which is called with the env and returns who acts."""
     record: Path | None = None
     """Dataset to record into: new, empty, or one that earlier drives finished."""
     live: bool = False
@@ -60,7 +61,7 @@ class Drive:
             env = self._make(rig, live)
             stack.callback(env.close)
             if self.teleop:
-                agent = _teleop(self.teleop, env)
+                agent = _teleop(self.teleop, env, stack)
             else:
                 agent = make_agent(str(self.policy), policy, env, execute=self.execute)
             listeners = self._listeners(stack, env)
@@ -129,7 +130,11 @@ def _confirm(rig: Any) -> str:
     return typed
 
 
-def _teleop(name: str, env: Any) -> Any:
+def _teleop(name: str, env: Any, stack: ExitStack) -> Any:
+    if ":" not in name:
+        from tinyvla_gym.intervention import TeleopAgent, piloted
+
+        return TeleopAgent(stack.enter_context(piloted(env, name)))
     module, _, function = name.partition(":")
     try:
         make = getattr(import_module(module), function)

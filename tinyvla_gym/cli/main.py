@@ -6,6 +6,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from tinyvla_gym.cli.bench import Bench
+from tinyvla_gym.cli.calibrate import Calibrate
 from tinyvla_gym.cli.collect import Collect
 from tinyvla_gym.cli.compare import Compare
 from tinyvla_gym.cli.console import complain
@@ -37,6 +38,7 @@ VERBS = {
     "bench": Bench,
     "emulate": Emulate,
     "drive": Drive,
+    "calibrate": Calibrate,
     "doctor": Doctor,
 }
 

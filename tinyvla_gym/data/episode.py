@@ -24,7 +24,8 @@ class Episode:
         instruction: The sentence given to the policy.
         seed: The integer from which the whole episode follows.
         task: The env's name of the task; empty if it has none.
-        source: Who chose the actions: ``expert``, ``human``, ``policy``, or ``mixed``.
+        source: Who chose the actions: ``expert``, ``human``, ``policy``, or, where several did,
+            for how many ticks each in turn: ``policy 12, human 30, policy 8``.
     """
 
     images: Mapping[str, NDArray[np.uint8]]
@@ -50,6 +51,8 @@ class Episode:
             self._check(name, getattr(self, name), np.float32, dimensions=2)
         self._check("reward", self.reward, np.float32, dimensions=1)
         self._check("success", self.success, np.bool_, dimensions=1)
+        if len(self.sources) != len(self):
+            raise ConfigError(f"source {self.source!r} does not add up to {len(self)} ticks.")
         if self.sent_action.shape != self.action.shape:
             raise ConfigError(
                 f"sent_action has shape {self.sent_action.shape}, action {self.action.shape}."
@@ -58,6 +61,14 @@ class Episode:
     def __len__(self) -> int:
         """Control ticks, T."""
         return len(self.action)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Who chose each tick's action, T names, read from ``source``."""
+        turns = [turn.split() for turn in self.source.split(", ")]
+        if any(len(turn) != 2 for turn in turns):
+            return (self.source,) * len(self)
+        return tuple(name for name, ticks in turns for _ in range(int(ticks)))
 
     @property
     def succeeded(self) -> bool:

@@ -1,13 +1,14 @@
 """The recorder: listens to a rollout and hands every finished episode to a writer."""
 
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
 
 from tinyvla_gym.data.episode import Episode
 from tinyvla_gym.errors import ConfigError
-from tinyvla_gym.events import Outcome, Step
+from tinyvla_gym.events import Outcome, Source, Step
 from tinyvla_gym.interface import Observation
 
 
@@ -86,7 +87,6 @@ def _copy(value: Any) -> Any:
 def _episode(steps: list[Step], outcome: Outcome, task: str) -> Episode:
     seen = [step.observation or {} for step in steps]
     cameras = [key.removeprefix("image_") for key in seen[0] if key.startswith("image_")]
-    sources = {step.source for step in steps}
     return Episode(
         images={name: np.stack([one[f"image_{name}"] for one in seen]) for name in cameras},
         state=np.stack([one["state"] for one in seen]).astype(np.float32),
@@ -97,5 +97,13 @@ def _episode(steps: list[Step], outcome: Outcome, task: str) -> Episode:
         instruction=outcome.instruction,
         seed=outcome.seed,
         task=task,
-        source=sources.pop() if len(sources) == 1 else "mixed",
+        source=_turns([step.source for step in steps]),
     )
+
+
+def _turns(sources: list[Source]) -> str:
+    """Who acted, and if several did, for how many ticks each in turn."""
+    turns = [(name, len(list(ticks))) for name, ticks in groupby(sources)]
+    if len(turns) == 1:
+        return turns[0][0]
+    return ", ".join(f"{name} {ticks}" for name, ticks in turns)

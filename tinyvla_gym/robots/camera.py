@@ -54,7 +54,13 @@ class CameraSource(Protocol):
         """Lets go of the device. Safe any number of times."""
 
 
-SOURCES = {"synthetic": "tinyvla_gym.robots.camera:SyntheticCamera"}
+SOURCES = {
+    "synthetic": "tinyvla_gym.robots.camera:SyntheticCamera",
+    "file": "tinyvla_gym.robots.cameras.recorded:RecordedCamera",
+    "realsense": "tinyvla_gym.robots.cameras.realsense:RealSenseCamera",
+    "uvc": "tinyvla_gym.robots.cameras.uvc:UvcCamera",
+    "zed_left": "tinyvla_gym.robots.cameras.uvc:ZedLeftCamera",
+}
 """Kind of camera to ``module:Class``; a class is called as ``Class(spec, now=clock)``."""
 
 

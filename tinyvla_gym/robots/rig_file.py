@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
+from itertools import takewhile
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -54,6 +55,36 @@ def parse_rig(text: str, *, name: str) -> RigSpec:
 def write_rig(rig: RigSpec) -> str:
     """The text of a file from which ``parse_rig`` makes an equal rig."""
     return yaml.safe_dump(_plain(asdict(rig)), sort_keys=False, allow_unicode=True)
+
+
+def updated_rig(text: str, before: RigSpec, after: RigSpec) -> str:
+    """The text of a rig's file with what has changed, and everything else as it stands there.
+
+    Comments survive above the first entry only.
+
+    Args:
+        text: The file's text, from which ``before`` was read.
+        before: The rig as it was.
+        after: The rig as it shall be, with the same arms and cameras.
+    """
+    head = "".join(takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+    facts = _changed(yaml.safe_load(text), before, after)
+    return head + yaml.safe_dump(facts, sort_keys=False, default_flow_style=None, width=100)
+
+
+def _changed(facts: Any, before: Any, after: Any) -> Any:
+    """Plain facts in which what differs between two values is the second's."""
+    if before == after:
+        return facts
+    if isinstance(before, tuple) and isinstance(after, tuple) and isinstance(facts, list):
+        if len(facts) == len(before) == len(after):
+            return [_changed(*three) for three in zip(facts, before, after, strict=True)]
+        return _plain(after)
+    if is_dataclass(before) and is_dataclass(after) and isinstance(facts, dict):
+        pairs = {f.name: (getattr(before, f.name), getattr(after, f.name)) for f in fields(after)}
+        news = {key: _changed(facts.get(key), *pair) for key, pair in pairs.items()}
+        return {key: news[key] for key in news if key in facts or pairs[key][0] != pairs[key][1]}
+    return _plain(asdict(after) if is_dataclass(after) and not isinstance(after, type) else after)
 
 
 def _plain(value: Any) -> Any:

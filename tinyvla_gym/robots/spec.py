@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.robots.hardware import ArmModel, arm_model
 from tinyvla_gym.robots.limits import PROFILES, SafetyLimits
+from tinyvla_gym.robots.placement import CameraPlacement
 from tinyvla_gym.robots.rotations import rotation_from_rotvec
 from tinyvla_gym.robots.workspace import Workspace
 
@@ -73,6 +74,7 @@ class CameraSpec:
         width: Columns of a picture [px].
         fps: Pictures per second [Hz].
         device: Serial number, device number or path, as its driver wants it.
+        placement: Where it is; None is not calibrated.
     """
 
     name: str
@@ -81,6 +83,7 @@ class CameraSpec:
     width: int = 320
     fps: float = 30.0
     device: str = ""
+    placement: CameraPlacement | None = None
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -107,6 +110,7 @@ class ArmSpec:
         tcp_yaw_rad: Turn of the tool about the flange's axis [rad].
         payload_kg: Gripper and what hangs on it [kg].
         lag_s: Time by which the arm's motion follows its commands [s].
+        tcp_residual_m: How well ``tcp_offset_m`` is known; None is not calibrated [m].
     """
 
     name: str
@@ -122,6 +126,7 @@ class ArmSpec:
     tcp_yaw_rad: float = 0.0
     payload_kg: float = 0.0
     lag_s: float = 0.0
+    tcp_residual_m: float | None = None
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -174,6 +179,7 @@ class RigSpec:
         tick_hz: Rate at which commands are sent; 0 is the arms' usual one [Hz].
         jump_policy: Whether a target too far away is refused or moved nearer.
         calibration_residual_m: How well the bases' places are known; None is not calibrated [m].
+        table_residual_m: How well the table's plane is known; None is not calibrated [m].
     """
 
     name: str
@@ -187,6 +193,7 @@ class RigSpec:
     tick_hz: float = 0.0
     jump_policy: JumpPolicy = "reject"
     calibration_residual_m: float | None = None
+    table_residual_m: float | None = None
 
     def __post_init__(self) -> None:
         _check_choice("control", self.control, get_args(Control))

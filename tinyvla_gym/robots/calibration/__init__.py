@@ -1,0 +1,1 @@
+"""Finding out where things stand: bases, table, tools, grippers and cameras."""

@@ -1,0 +1,1 @@
+"""Cameras behind their vendors' libraries, and recorded ones; each answers without waiting."""
