@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from tinyvla_gym.envs.registration import metaworld_id
 from tinyvla_gym.errors import ConfigError, UnknownNameError
+from tinyvla_gym.evaluation.playing import Shard, make_shard_env
 from tinyvla_gym.evaluation.protocols import Protocol
 from tinyvla_gym.evaluation.sweeps import AXES, SWEEPS, sweep_protocols
 
@@ -37,3 +40,28 @@ def test_the_expert_has_no_chunks_to_vary() -> None:
 def test_an_unknown_sweep_is_named() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'replan'"):
         sweep_protocols("replna", PROTOCOL, horizon=16)
+
+
+def test_looks_change_what_is_seen_and_nothing_else() -> None:
+    seen, states = {}, []
+    protocol = replace(PROTOCOL, cameras={"corner2": 48})
+    for label, varied in sweep_protocols("looks", protocol, horizon=None).items():
+        job = Shard(
+            policy="nano",
+            task="drawer-open",
+            env_id=metaworld_id("drawer-open"),
+            protocol=varied,
+            first=0,
+            episodes=1,
+            any_profile=True,
+        )
+        env = make_shard_env(job, {})
+        observation, _ = env.reset(seed=protocol.seed)
+        seen[label] = observation["image_corner2"]
+        states.append(observation["state"])
+        env.close()
+
+    for state in states:
+        np.testing.assert_array_equal(state, states[0])
+    pictures = {picture.tobytes() for picture in seen.values()}
+    assert len(pictures) == len(seen) == 6
