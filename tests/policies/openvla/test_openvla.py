@@ -104,7 +104,12 @@ def write_folder(folder, model):
     tokenizer = {
         "version": "1.0",
         "added_tokens": [],
-        "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "."}, "behavior": "Isolated"},
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"Regex": "."},
+            "behavior": "Isolated",
+            "invert": False,
+        },
         "model": {"type": "WordLevel", "vocab": letters, "unk_token": "<unk>"},
     }
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
