@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from in_chromium import CHROMIUM, LAPTOP_PX, PHONE_PX, seen
 from PIL import Image
 
 from tinyvla_gym.data.lerobot import Dataset
@@ -61,3 +62,17 @@ def test_episodes_are_chosen_of_every_task(record):
 def test_an_episode_that_does_not_exist_is_refused(dataset_folder, tmp_path):
     with pytest.raises(ConfigError, match="0 to 2, and no 3"):
         write_page(Dataset(dataset_folder), [3], tmp_path / "page.html")
+
+
+@pytest.mark.slow  # starts a browser
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt install chromium")
+@pytest.mark.parametrize("width", [PHONE_PX, LAPTOP_PX])
+def test_a_browser_shows_it_without_network_and_without_scrolling_sideways(
+    dataset_folder, tmp_path, width
+):
+    write_page(Dataset(dataset_folder), [0, 2], tmp_path / "page.html")
+
+    shown = seen(tmp_path / "page.html", tmp_path, width=width)
+
+    assert (shown["problems"], shown["asked"]) == ([], [])
+    assert shown["width"] <= width

@@ -109,7 +109,7 @@ class OpenVLA(nn.Module):
 
     def look(self, picture: Tensor) -> Tensor:
         """Maps pictures in [0, 1], (B, 3, S, S), to body embeddings of patches, (B, P, C)."""
-        kind = self.projector[0].weight
+        kind = cast(nn.Linear, self.projector[0]).weight
         picture = picture.to(kind)
         seen = []
         for tower, (mean, std) in zip((self.dinov2, self.siglip), COLOURS, strict=True):
