@@ -20,7 +20,8 @@ def emulated_pair(first):
     """The rig and its two emulators; ``first`` is the last number of the left one's address."""
     addresses = [own_address(first), own_address(first + 1)]
     arms = [replace(arm, host=to) for arm, to in zip(PAIR.arms, addresses, strict=True)]
-    rig = with_synthetic_cameras(replace(PAIR, serial=SERIAL, arms=tuple(arms)))
+    known = {"serial": SERIAL, "calibration_residual_m": 0.0}
+    rig = with_synthetic_cameras(replace(PAIR, arms=tuple(arms), **known))
     homes = [np.array(arm.home_rad, np.float64) for arm in arms]
     with (
         UrEmulatorProcess(addresses[0], joints_rad=homes[0]) as left,
@@ -28,6 +29,8 @@ def emulated_pair(first):
         RobotiqEmulator(addresses[0]),
         RobotiqEmulator(addresses[1]),
     ):
+        for arm, emulator in zip(arms, (left, right), strict=True):
+            emulator.call("machine.set_tool", arm.tcp_offset_m, arm.payload_kg)
         yield rig, (left, right)
 
 

@@ -24,6 +24,7 @@ from tinyvla_gym.robots.faults import (
     TargetJumpError,
 )
 from tinyvla_gym.robots.process import ProcessBody
+from tinyvla_gym.robots.readiness import NotReadyError
 from tinyvla_gym.robots.rows import read_states
 from tinyvla_gym.robots.ur_forward import UrKinematics
 
@@ -140,6 +141,23 @@ def test_a_protective_stop_of_one_arm_stops_both_within_two_ticks() -> None:
     assert speeds[-1] < 1e-6
     rest = int(np.argmax(speeds < 1e-6))
     assert (np.diff(speeds[3:rest]) <= 1e-3).all()  # and only ever slowed down
+
+
+@needs_ur
+@pytest.mark.slow
+def test_a_controller_that_knows_another_tool_is_not_driven() -> None:
+    with emulated_pair(63) as (rig, (left, _)):
+        x_m, y_m, z_m = rig.arms[0].tcp_offset_m
+        left.call("machine.set_tool", (x_m, y_m, z_m + 0.05), rig.arms[0].payload_kg)
+        before = left.look("machine.joints_rad")
+        body = ProcessBody(rig, live=True, target=patient_run)
+        env = RigEnv(rig=rig, live=SERIAL, body=body)
+
+        with pytest.raises(NotReadyError, match=r"arm left has its TCP 50\.0 mm away"):
+            env.reset()
+
+        np.testing.assert_array_equal(left.look("machine.joints_rad"), before)
+        env.close()
 
 
 def drive_for_ever(pipe, rig):

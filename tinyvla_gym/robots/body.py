@@ -81,7 +81,7 @@ class VirtualBody:
     def reset(self, *, recover: bool) -> None:
         """See ``Body``; the clock begins at zero again."""
         if not self._connected:
-            self._servo.connect()
+            self._servo.connect(live=False)
             self._connected = True
         self._servo.reset(lambda: 0.0, recover=recover)
         self._ticked = 0

@@ -1,6 +1,7 @@
 """What an arm's own controller says about itself, to be compared with the rig file."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,3 +24,12 @@ class ControllerFacts:
     remote_control: bool | None
     flange_to_tcp_m: NDArray[np.float64]
     payload_kg: float
+
+
+@runtime_checkable
+class TellsFacts(Protocol):
+    """A driver whose controller can be asked; simulated arms have none."""
+
+    def facts(self) -> ControllerFacts:
+        """Asks it."""
+        ...

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvla_gym.errors import TinyVLAError
+from tinyvla_gym.errors import ConfigError, TinyVLAError
 from tinyvla_gym.robots.spec import ArmSpec, RigSpec
 
 RESIDUAL_MAX_M = 0.005
@@ -37,6 +37,28 @@ class NotReadyError(TinyVLAError, RuntimeError):
     def __init__(self, rig: str, problems: Sequence[str]) -> None:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         super().__init__(f"{rig} must not move yet:\n{listed}")
+
+
+def check_live(rig: RigSpec, live: str) -> None:
+    """Refuses to move real arms for somebody who has not looked at them, or where they may collide.
+
+    Args:
+        rig: The rig as its file describes it.
+        live: The rig's serial, as it was typed; nothing is checked when empty.
+
+    Raises:
+        ConfigError: If that is not the serial.
+        NotReadyError: If two real arms were not calibrated to each other, or badly.
+    """
+    if not live:
+        return
+    if rig.serial == "unset":
+        raise ConfigError(f"{rig.name} cannot be live: its file has no serial yet.")
+    if live != rig.serial:
+        raise ConfigError(f"live={live!r} is not the serial of {rig.name}; nothing will move.")
+    problems = list(_base_problems(rig))
+    if problems and any(arm.driver != "simulated" for arm in rig.arms):
+        raise NotReadyError(rig.name, problems)
 
 
 def check_ready(rig: RigSpec, controllers: Mapping[str, ToolFacts]) -> None:

@@ -102,7 +102,7 @@ def run(pipe: Connection, rig: RigSpec, rings: Rings, beat: Beat, *, live: bool)
         while (request := _tick_until_asked(pipe, rig, servo, beat, parent)) != ("close", None):
             verb, recover = request
             if verb == "reset":
-                error = _reset(servo, connected=connected, recover=recover)
+                error = _reset(servo, connected=connected, recover=recover, live=live)
                 connected = error is None or connected
                 pipe.send(answer_row(0, servo.begun_s, error))
             else:
@@ -134,10 +134,10 @@ def _tick_until_asked(
     return pipe.recv()
 
 
-def _reset(servo: Servo, *, connected: bool, recover: bool) -> TinyVLAError | None:
+def _reset(servo: Servo, *, connected: bool, recover: bool, live: bool) -> TinyVLAError | None:
     try:
         if not connected:
-            servo.connect()
+            servo.connect(live=live)
         servo.reset(time.monotonic, recover=recover)
     except TinyVLAError as error:
         return error

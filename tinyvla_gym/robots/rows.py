@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tinyvla_gym import errors
 from tinyvla_gym.errors import TinyVLAError
-from tinyvla_gym.robots import faults, robot
+from tinyvla_gym.robots import faults, readiness, robot
 from tinyvla_gym.robots.controller import Commands
 from tinyvla_gym.robots.faults import RigFault, SafetyEvent
 from tinyvla_gym.robots.spec import RigSpec
@@ -172,7 +172,7 @@ def read_error(row: Row) -> TinyVLAError | None:
     name, text = row["error"].item().decode(), row["text"].item().decode(errors="replace")
     if not name:
         return None
-    places = (faults, errors, robot)
+    places = (faults, errors, readiness, robot)
     kind = next((getattr(one, name) for one in places if hasattr(one, name)), TinyVLAError)
     error = kind.__new__(kind)
     error.args = (text,)

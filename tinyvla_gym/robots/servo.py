@@ -9,12 +9,14 @@ from tinyvla_gym.errors import ActionNotFiniteError
 from tinyvla_gym.robots.clearance import Clearance
 from tinyvla_gym.robots.codecs import action_names
 from tinyvla_gym.robots.controller import Commands, Controller
+from tinyvla_gym.robots.controller_facts import TellsFacts
 from tinyvla_gym.robots.faults import (
     ActionRefused,
     EnvFaultedError,
     RigFault,
     StartPoseError,
 )
+from tinyvla_gym.robots.readiness import check_ready
 from tinyvla_gym.robots.ring import Ring
 from tinyvla_gym.robots.robot import ArmDriver
 from tinyvla_gym.robots.rows import (
@@ -69,19 +71,34 @@ class Servo:
         """What the rig is stopped by."""
         return self._fault
 
-    def connect(self) -> None:
-        """Opens all arms; nothing moves.
+    def connect(self, *, live: bool) -> None:
+        """Opens all arms; none moves.
+
+        Args:
+            live: Whether commands will reach them, so that rig and file must agree.
 
         Raises:
             ConnectError: If one cannot be reached; none stays open.
             MissingExtraError: If its vendor's library is not installed.
+            NotReadyError: If they would move, and the rig is not known well enough for that.
         """
         try:
             for arm in self._arms:
                 arm.connect()
+            if live:
+                self._check_ready()
         except BaseException:
             self.close()
             raise
+
+    def _check_ready(self) -> None:
+        told = {
+            spec.name: arm.facts()
+            for arm, spec in zip(self._arms, self._rig.arms, strict=True)
+            if isinstance(arm, TellsFacts)
+        }
+        if any(spec.driver != "simulated" for spec in self._rig.arms):
+            check_ready(self._rig, told)
 
     def reset(self, now: Callable[[], float], *, recover: bool) -> None:
         """Brings all arms home and makes them stand still there; forgets what was asked.

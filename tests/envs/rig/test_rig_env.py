@@ -27,6 +27,7 @@ from tinyvla_gym.robots.faults import (
     ProtectiveStopFault,
     TargetJumpError,
 )
+from tinyvla_gym.robots.readiness import NotReadyError
 from tinyvla_gym.robots.state import Condition
 from tinyvla_gym.wrappers.chunk import ExecuteChunk
 
@@ -247,6 +248,14 @@ def test_live_must_be_the_serial() -> None:
         RigEnv(rig=rig, live="yes")
     with pytest.raises(ConfigError, match="no serial yet"):
         RigEnv(rig=replace(rig, serial="unset"), live="unset")
+
+
+def test_two_real_arms_that_were_never_calibrated_are_not_moved() -> None:
+    rig = replace(PAIR, serial="REAL-1", calibration_residual_m=None)
+    with pytest.raises(NotReadyError, match="not been calibrated to each other"):
+        RigEnv(rig=rig, live="REAL-1")
+    with pytest.raises(NotReadyError, match=r"known to 6\.0 mm only"):
+        RigEnv(rig=replace(rig, calibration_residual_m=0.006), live="REAL-1")
 
 
 def test_nobody_plays_at_random_with_a_live_rig() -> None:

@@ -50,6 +50,9 @@ def theirs(model):
     for name, tensor in model.state_dict().items():
         told.update(_their_name(name, tensor, model.state_dict()))
     told["vision_backbone.fused_featurizer.attn_pool.latent"] = torch.zeros(1, 1, 16)
+    # Theirs gives the class token no place; whatever ours has is added to the token itself.
+    places = model.dinov2.embeddings.position_embeddings
+    told["vision_backbone.featurizer.cls_token"] = model.dinov2.embeddings.cls_token + places[:, :1]
     return {name: tensor.clone().contiguous() for name, tensor in told.items()}
 
 

@@ -21,6 +21,7 @@ from tinyvla_gym.robots.body import Body, VirtualBody
 from tinyvla_gym.robots.camera import CameraSource, camera_source
 from tinyvla_gym.robots.codecs import action_names, encode_state, rig_interface
 from tinyvla_gym.robots.faults import ActionFormatError, EnvFaultedError, RigFault
+from tinyvla_gym.robots.readiness import check_live
 from tinyvla_gym.robots.rig_file import load_rig
 from tinyvla_gym.robots.rows import read_commands, read_event
 from tinyvla_gym.robots.schedule import Grid, due_times
@@ -85,7 +86,7 @@ class RigEnv(ManipulationEnv):
         """
         self.rig = _in_mode(rig if isinstance(rig, RigSpec) else load_rig(rig), action_mode)
         _check_make(self.rig, make)
-        _check_live(self.rig, live)
+        check_live(self.rig, live)
         super().__init__(
             rig_interface(self.rig),
             name=self.rig.name,
@@ -280,16 +281,6 @@ def _check_make(rig: RigSpec, make: str) -> None:
         raise ConfigError(
             f"This id is for {make} arms; {rig.name} has {rig.arms[0].model}. Use {wanted}."
         )
-
-
-def _check_live(rig: RigSpec, live: str) -> None:
-    """Only somebody who has looked at the rig knows its serial."""
-    if not live:
-        return
-    if rig.serial == "unset":
-        raise ConfigError(f"{rig.name} cannot be live: its file has no serial yet.")
-    if live != rig.serial:
-        raise ConfigError(f"live={live!r} is not the serial of {rig.name}; nothing will move.")
 
 
 def _find_body(rig: RigSpec, *, live: bool) -> Body:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvla_gym.robots.controller_facts import ControllerFacts, TellsFacts
 from tinyvla_gym.robots.drivers.robotiq import RobotiqGripper
 from tinyvla_gym.robots.robot import ArmDriver
 from tinyvla_gym.robots.spec import ArmSpec
@@ -55,6 +56,11 @@ class GrippedArm:
         """See ``ArmDriver``; the gripper opens first."""
         self._wanted_frac = 1.0
         self._arm.move_home(joints_rad, speed_rad_s=speed_rad_s)
+
+    def facts(self) -> ControllerFacts:
+        """What the arm's controller says about itself."""
+        assert isinstance(self._arm, TellsFacts)
+        return self._arm.facts()
 
     def stay(self) -> None:
         """See ``ArmDriver``."""

@@ -4,6 +4,7 @@ import torch
 from tiny_heads import ACTIONS, CONDITION, HORIZON, a_head, seeded
 from torch import nn
 
+from tinyvla_gym.policies.tinyvla.heads.dice import Dice
 from tinyvla_gym.policies.tinyvla.heads.one_step import OneStepHead
 
 
@@ -63,7 +64,7 @@ def test_the_true_mean_velocity_has_no_error() -> None:
 
 
 def test_spans_lie_in_order_and_the_asked_share_has_one() -> None:
-    start, end = OneStepHead(Field(), CONDITION, span_share=0.3)._spans(10_000, seeded())
+    start, end = OneStepHead(Field(), CONDITION, span_share=0.3)._spans(10_000, Dice(seeded()))
 
     assert ((start > 0) & (start <= end) & (end < 1)).all()
     assert 0.27 < (start < end).float().mean() < 0.33
