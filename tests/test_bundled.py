@@ -8,12 +8,15 @@ import pytest
 
 from tinyvla_gym import Protocol, evaluate, load_policy
 from tinyvla_gym.envs.profiles import PROFILES
+from tinyvla_gym.evaluation.suites import TIERS
+from tinyvla_gym.policies.checkpoint import fingerprint
 from tinyvla_gym.policies.load import BUNDLED
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 SIZE_LIMIT_BYTES = 20 * 2**20
 PARAMETER_LIMIT = 9_500_000
+WEIGHED = ("successes", "episodes")
 
 
 def measured(name: str) -> dict:
@@ -91,4 +94,50 @@ def test_the_bundled_policy_still_does_what_was_measured() -> None:
         ]
 
     # Another CPU rounds otherwise, and a long episode may then end otherwise.
+    assert sum(agree) >= len(agree) - 1
+
+
+def drawn_tiers() -> str:
+    """What docs/mt50.md says about nano-mt50, from the evaluation that is checked in."""
+    run = measured("mt50")
+    lines = ["| tier | solved | tasks below 80 % |", "| --- | --- | --- |"]
+    for tier, names in TIERS.items():
+        rows = {name: run["tasks"][name] for name in names}
+        solved, played = (sum(row[key] for row in rows.values()) for key in WEIGHED)
+        weak = [
+            f"{name} {100 * row['successes'] / row['episodes']:.0f}"
+            for name, row in sorted(rows.items(), key=lambda item: item[1]["successes"])
+            if row["successes"] < 0.8 * row["episodes"]
+        ]
+        rate = f"{100 * run['tiers'][tier]:.1f} % ({solved} of {played})"
+        lines.append(f"| {tier.replace('_', ' ')} | {rate} | {', '.join(weak) or 'none'} |")
+    low, high = (100 * bound for bound in run["intervals95"]["tier_average"])
+    tiers = f"**{100 * run['tier_average']:.1f} %** ({low:.1f} to {high:.1f})"
+    lines.append(f"| **tier average** | {tiers} | |")
+    lines.append(f"| task average | {100 * run['task_average']:.1f} % | |")
+    return "\n".join(lines)
+
+
+def test_the_page_on_fifty_tasks_says_what_was_measured() -> None:
+    page = (ROOT / "docs" / "mt50.md").read_text(encoding="utf-8")
+    block = re.search(r"<!-- table -->\n(.*?)\n<!-- /table -->", page, re.DOTALL)
+
+    assert block
+    assert block[1] == drawn_tiers(), f"paste this into docs/mt50.md:\n\n{drawn_tiers()}\n"
+
+
+def test_the_fifty_task_policy_still_does_what_was_measured() -> None:
+    policy, run = load_policy("nano-mt50"), measured("mt50")
+    assert policy.facts["data"]["episodes"] == 50 * 50
+    assert run["fingerprint"] == fingerprint(BUNDLED / "nano-mt50")
+
+    agree = []
+    for task in ("coffee-button", "plate-slide-back", "drawer-close"):
+        now = evaluate("nano-mt50", Protocol(suite=f"mt1:{task}", episodes=3, parallel=3))
+        before = run["tasks"][task]["outcomes"][:3]
+        agree += [
+            again.success == was["success"]
+            for again, was in zip(now.tasks[task].outcomes, before, strict=True)
+        ]
+
     assert sum(agree) >= len(agree) - 1

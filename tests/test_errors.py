@@ -61,6 +61,7 @@ BUILT_IN = {
     errors.InstructionError: ValueError,
     errors.ActionNotFiniteError: ValueError,
     errors.EpisodeOverError: RuntimeError,
+    errors.LiveEnvError: RuntimeError,
     errors.InterfaceMismatchError: ValueError,
     errors.ChunkLengthError: ValueError,
     errors.ConfigError: ValueError,

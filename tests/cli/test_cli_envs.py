@@ -24,5 +24,5 @@ def test_the_list_is_written_as_json(cli, tmp_path) -> None:
     cli("envs", "--json", tmp_path / "new" / "envs.json")
 
     rows = json.loads((tmp_path / "new" / "envs.json").read_text())["envs"]
-    assert len(rows) == 51
+    assert len(rows) == 53
     assert {"id": REACH_ID, "tier": "", "sentence": ""} in rows

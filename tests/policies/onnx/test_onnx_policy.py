@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -83,6 +84,7 @@ def test_episodes_go_the_same_way(original, exported) -> None:
         ways = []
         for policy in (original, exported):
             env = ScriptedEnv()
+            env.profile = SimpleNamespace(name=policy.spec.profile)
             outcome = rollout(env, RecedingHorizon(policy), seed=seed)
             ways.append((outcome.success, outcome.steps, env.place_m))
         assert ways[0][:2] == ways[1][:2]
