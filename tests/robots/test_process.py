@@ -131,8 +131,6 @@ def test_a_protective_stop_of_one_arm_stops_both_within_two_ticks() -> None:
         ticks, _ = env.body.ticks.since(0)
         env.close()
 
-    if isinstance(info["fault"], ControlLostFault):
-        pytest.skip("this machine is too busy for two emulators: a watchdog of one came first")
     assert isinstance(info["fault"], ProtectiveStopFault)
     seen = int(np.argmax((ticks["condition"] != 0).any(axis=1)))
     held = int(np.argmax(ticks["faulted"] & ticks["holding"]))
@@ -204,10 +202,7 @@ def test_whoever_is_killed_the_arms_come_to_rest(victim) -> None:
         pipe, theirs = context.Pipe()
         driver = context.Process(target=drive_for_ever, args=(theirs, rig))
         driver.start()
-        if not pipe.poll(60.0):
-            driver.kill()
-            driver.join()
-            pytest.skip("this machine is too busy for two emulators: the episode never began")
+        assert pipe.poll(60.0), "it never began"
         controller = pipe.recv()
         kinematics = UrKinematics.of(rig.arms[0])
         wait_until(lambda: np.abs(emulators[0].look("machine.speeds_rad_s")).max() > 0.1)
@@ -230,8 +225,6 @@ def test_whoever_is_killed_the_arms_come_to_rest(victim) -> None:
     travelled_m = float(np.linalg.norm(np.diff(rows[:, 1:4], axis=0), axis=1).sum())
     measured = f"slows after {slowing_s:.3f} s, rests after {rest_s:.3f} s, {travelled_m:.3f} m"
     logging.getLogger(__name__).warning("%s killed: %s", victim, measured)
-    assert travelled_m <= 0.10, measured
-    if os.getloadavg()[0] > os.cpu_count():
-        pytest.skip(f"this machine is too busy to time it: {measured}")
     assert slowing_s <= 0.25, measured
     assert rest_s <= 0.5, measured
+    assert travelled_m <= 0.10, measured
