@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tinyvla_gym"
 
 FLOORS = (
-    {"interface", "events", "errors", "pose"},
+    {"interface", "events", "errors", "pose", "nameless_memory"},
     {"policies", "robots", "data"},
     {
         "envs",

@@ -11,6 +11,7 @@ from tinyvla_gym.robots.drivers.franka import FrankaArm
 from tinyvla_gym.robots.drivers.ur import UrArm
 from tinyvla_gym.robots.faults import RigFault, StartPoseError
 from tinyvla_gym.robots.nudge import RISE_M, nudge
+from tinyvla_gym.robots.readiness import UNSET
 from tinyvla_gym.robots.spec import ArmSpec, RigSpec
 
 _RISE_FRAC = {"joint": 0.8, "pose": 0.3}  # an impedance leaves to friction what it does not pull
@@ -26,7 +27,7 @@ def examine(rig: RigSpec, *, live: bool) -> Iterator[Finding]:
     Raises:
         ConfigError: If ``live`` is asked of a rig whose file has no serial.
     """
-    if live and rig.serial == checkup.UNSET:
+    if live and rig.serial == UNSET:
         raise ConfigError("--live needs a rig file with the serial of its controllers.")
     broken = False
     drivers: dict[str, FrankaArm | UrArm] = {}

@@ -1,12 +1,16 @@
 """tinyvla-gym train: a dataset into a checkpoint."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinyvla_gym.cli.console import console, write_json
 from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.data.atomic import check_writable
 from tinyvla_gym.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from tinyvla_gym.training.config import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,32 +62,9 @@ class Train:
             from tinyvla_gym.training.dataset import train_on_dataset
         except ModuleNotFoundError as error:
             raise MissingExtraError("Training", "tinyvla") from error
-        from dataclasses import asdict, replace
-
-        from tinyvla_gym.training.config import lora, preset
         from tinyvla_gym.training.logbook import Progress
-        from tinyvla_gym.training.team import launched_size
 
-        given = {
-            "steps": self.steps,
-            "seed": self.seed,
-            "parts": self.parts,
-            "processes": launched_size() or self.processes,
-            "half": self.half or None,
-            "checkpointing": self.checkpointing or None,
-            "lora_rank": self.lora_rank,
-            "freeze_adapters": self.freeze_adapters or None,
-        }
-        config = replace(preset(self.preset), **lora(self.lora))
-        if self.steps is not None:  # a short run warms up in half of it
-            given["warmup_steps"] = min(config.warmup_steps, self.steps // 2)
-        config = replace(
-            config, **{key: value for key, value in given.items() if value is not None}
-        )
-        if self.head is not None:
-            if self.start is not None:
-                raise ConfigError("--head and --start exclude each other: a policy has its head.")
-            config = replace(config, model=replace(config.model, head=self.head))
+        config = self._config()
         check_writable(self.out / "train.json")
         last: list[Progress] = []
         with progress() as show:
@@ -111,3 +92,30 @@ class Train:
         console.print(f"policy in {self.out / 'checkpoint'}", soft_wrap=True)
         write_json(self.json, asdict(last[-1]) if last else {})
         return 0
+
+    def _config(self) -> "TrainConfig":
+        """The preset's settings, and what the command line says otherwise."""
+        from tinyvla_gym.training.config import lora, preset
+        from tinyvla_gym.training.team import launched_size
+
+        given = {
+            "steps": self.steps,
+            "seed": self.seed,
+            "parts": self.parts,
+            "processes": launched_size() or self.processes,
+            "half": self.half or None,
+            "checkpointing": self.checkpointing or None,
+            "lora_rank": self.lora_rank,
+            "freeze_adapters": self.freeze_adapters or None,
+        }
+        config = replace(preset(self.preset), **lora(self.lora))
+        if self.steps is not None:  # a short run warms up in half of it
+            given["warmup_steps"] = min(config.warmup_steps, self.steps // 2)
+        config = replace(
+            config, **{key: value for key, value in given.items() if value is not None}
+        )
+        if self.head is None:
+            return config
+        if self.start is not None:
+            raise ConfigError("--head and --start exclude each other: a policy has its head.")
+        return replace(config, model=replace(config.model, head=self.head))

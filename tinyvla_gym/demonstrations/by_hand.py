@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tinyvla_gym.data.lerobot import DatasetWriter
 from tinyvla_gym.data.recorder import Recorder
+from tinyvla_gym.demonstrations.opening import open_dataset
 from tinyvla_gym.demonstrations.plan import DEMONSTRATION_SEEDS, Plan
 from tinyvla_gym.envs.make import make_env
 from tinyvla_gym.errors import ConfigError
@@ -57,26 +57,11 @@ def collect_by_hand(
         OutputError: If ``out`` is in use or cannot be written to.
     """
     plan.check()
-    options = {
-        "horizon": plan.horizon,
-        "linger": plan.linger,
-        "instructions": plan.instructions,
-        "action_mode": "ee",
-        **(env_options or {}),
-    }
+    options = plan.env_options | {"action_mode": "ee"} | (env_options or {})
     env = make_env(env_id, **options)
     with closing(env), piloted(env, device, handling=handling) as pilot:
         world: Any = env.unwrapped
-        profile = getattr(world, "profile", None)
-        writer = DatasetWriter(
-            out,
-            world.interface,
-            profile=profile.name if profile else "",
-            profile_hash=profile.hash if profile else "",
-            env_ids=(env_id,),
-            resume=resume,
-            append=append,
-        )
+        writer = open_dataset(out, world, (env_id,), resume=resume, append=append)
         task = getattr(world, "task", "")
         recorded = {seed for name, seed in writer.recorded if name == task}
         judged = HumanVerdict(RealTime(env), verdict=lambda: pilot.verdict)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinyvla_gym.chunking import ExpertAgent
 from tinyvla_gym.data.episode import Episode
-from tinyvla_gym.data.lerobot import DatasetWriter
+from tinyvla_gym.demonstrations.opening import open_dataset
 from tinyvla_gym.demonstrations.plan import DEMONSTRATION_SEEDS, Plan
 from tinyvla_gym.demonstrations.playing import Attempt, ExpertPlayer
 from tinyvla_gym.envs.make import make_env
@@ -61,23 +61,9 @@ def collect(
     """
     plan.check()
     env_ids = tuple(dict.fromkeys(env_ids))
-    options = {
-        "horizon": plan.horizon,
-        "linger": plan.linger,
-        "instructions": plan.instructions,
-        **(env_options or {}),
-    }
+    options = plan.env_options | (env_options or {})
     first, goals = _checked(env_ids, options, on_progress)
-    profile = getattr(first, "profile", None)
-    writer = DatasetWriter(
-        out,
-        first.interface,
-        profile=profile.name if profile else "",
-        profile_hash=profile.hash if profile else "",
-        env_ids=env_ids,
-        resume=resume,
-        append=append,
-    )
+    writer = open_dataset(out, first, env_ids, resume=resume, append=append)
     for task, seed in writer.recorded:
         if task in goals:  # a dataset that is appended to may hold others
             goals[task].tried.add(seed)

@@ -64,6 +64,15 @@ class Plan:
                 f"not {first} to {last}."
             )
 
+    @property
+    def env_options(self) -> dict[str, Any]:
+        """What the plan asks of an env, as keyword arguments for ``gym.make``."""
+        return {
+            "horizon": self.horizon,
+            "linger": self.linger,
+            "instructions": self.instructions,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain numbers and strings, for JSON."""
         return asdict(self)

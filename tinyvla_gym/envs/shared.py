@@ -1,9 +1,5 @@
 """The observations of a vector env in memory that worker processes share."""
 
-import mmap
-import os
-from multiprocessing import reduction
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -11,18 +7,18 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from tinyvla_gym.interface import Observation
+from tinyvla_gym.nameless_memory import NamelessMemory
 
 
 class SharedObservations:
     """One row per env for pictures and state; sentences, being short, go through pipes.
 
-    The memory has no name in any file system: nothing can be left behind, however the processes
-    end. It travels to a worker as an argument of its ``Process`` and is the same memory there.
-    Both sides call ``lay_out`` once the observation space is known.
+    It travels to a worker as an argument of its ``Process`` and is the same memory there. Both
+    sides call ``lay_out`` once the observation space is known.
     """
 
     def __init__(self) -> None:
-        self._file = _nameless_file()
+        self._memory = NamelessMemory()
         self._rows: dict[str, NDArray[Any]] = {}
 
     def lay_out(self, space: spaces.Dict, num_envs: int) -> None:
@@ -38,12 +34,8 @@ class SharedObservations:
         boxes = [(key, box) for key, box in space.items() if isinstance(box, spaces.Box)]
         # align is for speed, and arrays of its own type need it on some processors
         row = np.dtype([(key, box.dtype, box.shape) for key, box in boxes], align=True)
-        size = num_envs * row.itemsize
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(self._file, 0, size)  # an error here, not a crash while writing
-        else:
-            os.truncate(self._file, size)
-        rows = np.frombuffer(mmap.mmap(self._file, size), row)
+        self._memory.reserve(num_envs * row.itemsize)
+        rows = np.frombuffer(self._memory.map(), row, num_envs)
         self._rows = {key: rows[key] for key, _ in boxes}  # each (N, ...)
         self.close()  # the mapping stays
 
@@ -60,20 +52,4 @@ class SharedObservations:
 
     def close(self) -> None:
         """Closes the file; may be called twice."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"file": reduction.DupFd(self._file)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._file = state["file"].detach()
-        self._rows = {}
-
-
-def _nameless_file() -> int:
-    if hasattr(os, "memfd_create"):  # Linux: not limited by the size of /dev/shm
-        return os.memfd_create("observations")
-    with TemporaryFile() as file:
-        return os.dup(file.fileno())
+        self._memory.close()

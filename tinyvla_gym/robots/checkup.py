@@ -17,17 +17,18 @@ from tinyvla_gym.robots.drivers.choose import arm_driver
 from tinyvla_gym.robots.drivers.franka import FrankaArm
 from tinyvla_gym.robots.drivers.franky_session import keeps_deadlines
 from tinyvla_gym.robots.drivers.ur import UrArm
+from tinyvla_gym.robots.readiness import (
+    PAYLOAD_AWAY_MAX_KG,
+    RESIDUAL_MAX_M,
+    TCP_AWAY_MAX_M,
+    UNSET,
+)
 from tinyvla_gym.robots.robot import ConnectError
 from tinyvla_gym.robots.spec import ArmSpec, CameraSpec, RigSpec
 from tinyvla_gym.robots.state import Condition
 
-UNSET = "unset"
-"""A serial that the rig file still lacks."""
 _WATCH_S = 2.0
 _RATE_FRAC = 0.9  # of the rate that the rig runs at
-_RESIDUAL_M = 0.005
-_TOOL_M = 1e-3
-_PAYLOAD_KG = 0.05
 _SLIDER_FRAC = 0.99
 
 
@@ -64,7 +65,7 @@ def check_file(rig: RigSpec, *, live: bool) -> Iterator[Finding]:
     if len(rig.arms) == 2:
         residual_m = rig.calibration_residual_m
         fact = "never done" if residual_m is None else f"{1e3 * residual_m:.1f} mm residual"
-        fine = residual_m is not None and residual_m <= _RESIDUAL_M
+        fine = residual_m is not None and residual_m <= RESIDUAL_MAX_M
         otherwise = "broken" if live else "warn"
         yield finding("calibration", fact, fine, "run: tinyvla-gym calibrate", otherwise)
     if rig.arms[0].driver in ("franky", "panda_py"):
@@ -96,12 +97,13 @@ def check_facts(arm: ArmSpec, facts: ControllerFacts) -> Iterator[Finding]:
         fact = "on" if facts.remote_control else "off"
         remedy = "switch it on at the pendant"
         yield finding(f"{arm.name}: remote control", fact, facts.remote_control, remedy)
-    wanted_m = np.array(arm.tcp_offset_m)
-    off_m = float(np.abs(facts.flange_to_tcp_m - wanted_m).max())
+    off_m = float(np.linalg.norm(facts.flange_to_tcp_m - np.array(arm.tcp_offset_m)))
     known = ", ".join(f"{entry:.4f}" for entry in facts.flange_to_tcp_m)
     remedy = f"the file says {list(arm.tcp_offset_m)} m; set one of them right"
-    yield finding(f"{arm.name}: tool", f"({known}) m from the flange", off_m <= _TOOL_M, remedy)
-    fine = abs(facts.payload_kg - arm.payload_kg) <= _PAYLOAD_KG
+    yield finding(
+        f"{arm.name}: tool", f"({known}) m from the flange", off_m <= TCP_AWAY_MAX_M, remedy
+    )
+    fine = abs(facts.payload_kg - arm.payload_kg) <= PAYLOAD_AWAY_MAX_KG
     remedy = f"the file says {arm.payload_kg} kg; set one of them right"
     yield finding(f"{arm.name}: payload", f"{facts.payload_kg:.2f} kg", fine, remedy)
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from tinyvla_gym.errors import ConfigError, TinyVLAError
 from tinyvla_gym.robots.spec import ArmSpec, RigSpec
 
+UNSET = "unset"
+"""A serial that the rig file still lacks."""
 RESIDUAL_MAX_M = 0.005
 """Two arms whose places to each other are known worse than this may not move [m]."""
 TCP_AWAY_MAX_M = 0.001
@@ -52,7 +54,7 @@ def check_live(rig: RigSpec, live: str) -> None:
     """
     if not live:
         return
-    if rig.serial == "unset":
+    if rig.serial == UNSET:
         raise ConfigError(f"{rig.name} cannot be live: its file has no serial yet.")
     if live != rig.serial:
         raise ConfigError(f"live={live!r} is not the serial of {rig.name}; nothing will move.")

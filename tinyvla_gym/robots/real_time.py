@@ -2,17 +2,15 @@
 
 import contextlib
 import gc
-import mmap
 import os
 import time
-from multiprocessing import reduction
 from multiprocessing.connection import Connection
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 
 from tinyvla_gym.errors import TinyVLAError
+from tinyvla_gym.nameless_memory import NamelessMemory
 from tinyvla_gym.robots.drivers.assemble import assemble
 from tinyvla_gym.robots.rows import answer_row
 from tinyvla_gym.robots.servo import Rings, Servo
@@ -32,9 +30,8 @@ class Beat:
 
     def __init__(self) -> None:
         """Silent, and not running."""
-        with TemporaryFile() as file:
-            os.truncate(file.fileno(), mmap.PAGESIZE)
-            self._file = os.dup(file.fileno())
+        self._memory = NamelessMemory()
+        self._memory.reserve(2 * np.dtype(np.float64).itemsize)
         self._map()
 
     def beat(self) -> None:
@@ -58,19 +55,17 @@ class Beat:
 
     def close(self) -> None:
         """Closes the file; the memory lives while something looks at it. May be called twice."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._memory.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"file": reduction.DupFd(self._file)}
+        return {"memory": self._memory}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._file = state["file"].detach()
+        self._memory = state["memory"]
         self._map()
 
     def _map(self) -> None:
-        self._words = np.frombuffer(mmap.mmap(self._file, mmap.PAGESIZE), np.float64, 2)
+        self._words = np.frombuffer(self._memory.map(), np.float64, 2)
 
 
 class _Orphaned(Exception):

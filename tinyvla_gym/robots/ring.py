@@ -1,13 +1,11 @@
 """A ring of rows in memory that two processes share: one writes, any number read, nobody waits."""
 
-import mmap
-import os
-from multiprocessing import reduction
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tinyvla_gym.nameless_memory import NamelessMemory
 
 _WORD = 8  # bytes of a counter
 
@@ -17,15 +15,14 @@ class Ring:
 
     Every row has a counter that is odd while the row is being written. A reader that finds a
     counter odd, or changed after copying, knows that the row was overwritten and leaves it out.
-    The memory has no name; it travels to a spawned process as an argument and is the same there.
+    It travels to a spawned process as an argument and is the same there.
     """
 
     def __init__(self, row: np.dtype[Any], rows: int) -> None:
         """Makes room for so many rows."""
         self.row, self.rows = row, rows
-        with TemporaryFile() as file:
-            os.truncate(file.fileno(), _WORD * (1 + rows) + row.itemsize * rows)
-            self._file = os.dup(file.fileno())
+        self._memory = NamelessMemory()
+        self._memory.reserve(_WORD * (1 + rows) + row.itemsize * rows)
         self._map()
 
     def write(self, values: NDArray[Any]) -> None:
@@ -68,21 +65,18 @@ class Ring:
 
     def close(self) -> None:
         """Closes the file; the memory lives while something looks at it. May be called twice."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._memory.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"file": reduction.DupFd(self._file), "row": self.row, "rows": self.rows}
+        return {"memory": self._memory, "row": self.row, "rows": self.rows}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._file = state["file"].detach()
-        self.row, self.rows = state["row"], state["rows"]
+        self._memory, self.row, self.rows = state["memory"], state["row"], state["rows"]
         self._map()
 
     def _map(self) -> None:
         counters = _WORD * (1 + self.rows)
-        memory = mmap.mmap(self._file, counters + self.row.itemsize * self.rows)
+        memory = self._memory.map()
         words = np.frombuffer(memory, np.int64, 1 + self.rows)
         self._written, self._counters = words[:1], words[1:]
         self._rows = np.frombuffer(memory, self.row, self.rows, offset=counters)

@@ -67,13 +67,18 @@ class Prompts:
                     f"The instruction {instruction!r} makes a prompt of {len(row)} pieces; beside "
                     f"the pictures there are places for {self.longest}. Use a shorter sentence."
                 )
-        table = torch.full((len(rows), max(map(len, rows), default=0)), PADDING)
-        for place, row in enumerate(rows):
-            table[place, : len(row)] = torch.tensor(row)
-        return table
+        return padded(rows, PADDING)
 
     def _encoded(self, instruction: str) -> list[int]:
         return [*self._before, *self.vocabulary.encode(self.after(instruction)), *self._end]
+
+
+def padded(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
+    """Puts rows of any length into one table, int64, filled up at their ends, (B, L)."""
+    table = torch.full((len(rows), max(map(len, rows), default=0)), filler)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = torch.tensor(row)
+    return table
 
 
 def trimmed(words: Tensor) -> tuple[Tensor, Tensor, int]:

@@ -17,6 +17,7 @@ from transformers import BertConfig, BertModel
 
 from tinyvla_gym.errors import ConfigError, InstructionError
 from tinyvla_gym.policies.tinyvla.memory import Memory
+from tinyvla_gym.policies.tinyvla.prompts import padded
 from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary
 
 MINILM = {
@@ -75,10 +76,7 @@ class Reader(nn.Module):
                     f"The instruction {sentence!r} makes {len(row)} pieces; the reader has places "
                     f"for {self.longest}. Use a shorter sentence."
                 )
-        table = torch.full((len(rows), max(map(len, rows), default=0)), PADDING)
-        for place, row in enumerate(rows):
-            table[place, : len(row)] = torch.tensor(row)
-        return table
+        return padded(rows, PADDING)
 
     def forward(self, words: Tensor) -> Tensor:
         """Maps pieces (B, L) to what they mean, (B, C), each of length 1."""
