@@ -40,7 +40,10 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["heads", "interface", "rigs"])
-def test_the_examples_of_a_page_run_in_order(name: str) -> None:
+def test_the_examples_of_a_page_run_in_order(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # what they save is not the repository's
     page = ROOT / "docs" / f"{name}.md"
     examples = EXAMPLE.findall(page.read_text(encoding="utf-8"))
 
