@@ -1,10 +1,12 @@
 """What kills a recording: no finished episode is lost, and nothing is read wrongly in silence.
 
 Recordings in processes of their own are killed at moments that nobody chose, while they add,
-append, and merge; one writes until its disk is full. The other faults are in the tests of the
-writer, the reader, the cache and the repair.
+append, and merge; some write until their disk is full. ``test_damage.py`` spoils files,
+``test_killed_collections.py`` kills collections and their workers, ``test_shards.py`` evaluations,
+and further faults are in the tests of the writer, the reader, the cache and the repair.
 """
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +16,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tinyvla_gym.data.lerobot import Dataset
+from tinyvla_gym.data.lerobot import Dataset, DatasetWriter
 from tinyvla_gym.data.lerobot.repair import repair
-from tinyvla_gym.errors import DatasetError
+from tinyvla_gym.errors import DatasetError, OutputError
 
 RECORD = """
 import resource, signal, sys
@@ -53,8 +55,12 @@ while True:  # five at a time join the dataset
 """
 
 
-def start(folder, largest_bytes=0):
-    command = [sys.executable, "-c", RECORD, str(folder), str(largest_bytes)]
+RECORD_ON = RECORD.replace("for _ in range(5):", "while True:")
+"""Never lets its episodes join."""
+
+
+def start(folder, largest_bytes=0, program=RECORD):
+    command = [sys.executable, "-c", program, str(folder), str(largest_bytes)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -101,6 +107,53 @@ def test_a_disk_that_is_full_costs_only_the_episode_that_did_not_fit(tmp_path, l
     else:
         with pytest.raises(DatasetError, match="not one episode"):
             repair(folder)
+
+
+SMALL_DISK = """
+mount -t tmpfs -o size=400k tmpfs "$1" || exit 77
+"$2" -c "$3" "$1/data" 0
+ended=$?
+cp -r "$1/data" "$4"
+exit $ended
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs Linux's unshare")
+def test_a_small_disk_that_fills_up_costs_only_the_episode_that_did_not_fit(tmp_path):
+    (tmp_path / "disk").mkdir()
+    unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK, "sh"]
+    recording = subprocess.run(
+        [*unshared, tmp_path / "disk", sys.executable, RECORD, tmp_path / "rescued"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if recording.returncode in (1, 77) and not recording.stdout:
+        pytest.skip(f"no disk of one's own here: {recording.stderr}")
+
+    assert recording.returncode == 1
+    assert "No space left on device" in recording.stderr
+    acknowledged = [int(line) for line in recording.stdout.split()]
+    assert len(acknowledged) > 5  # some had joined the dataset already
+    check_recovered(tmp_path / "rescued", acknowledged)
+
+
+def test_a_second_process_may_not_record_into_the_same_folder(tmp_path, interface):
+    folder = tmp_path / "data"
+    facts = {"interface": interface, "profile": "", "profile_hash": ""}
+    with start(folder, program=RECORD_ON) as recording:
+        told = recording.stdout.readline()
+        for use in (
+            lambda: DatasetWriter(folder, resume=True, **facts),
+            lambda: DatasetWriter(folder, append=True, **facts),
+            lambda: repair(folder),
+        ):
+            with pytest.raises(OutputError, match="another process is recording into it"):
+                use()
+        recording.kill()
+        told += recording.communicate()[0]
+
+    check_recovered(folder, [int(line) for line in told.split("\n")[:-1]])
 
 
 def test_memory_does_not_grow_with_the_episodes(start_writer, make_episode):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinyvla_gym.evaluation import lerobot_tasks
 from tinyvla_gym.evaluation.playing import Shard, make_shard_env
 from tinyvla_gym.evaluation.protocols import named_protocol
 from tinyvla_gym.evaluation.suites import TIERS, suite_tasks
@@ -72,3 +73,13 @@ def test_its_sentences_are_read_from_the_installation() -> None:
 
     assert set(sentences) == {task for tasks in TIERS.values() for task in tasks}
     assert sentences["push"] == sentences["push-back"]  # 49 strings for 50 tasks
+
+
+def test_every_sentence_of_its_datasets_is_known_by_the_tasks_that_it_names() -> None:
+    [packages] = PEER.glob("lib/*/site-packages")
+    sentences = read_sentences(packages)
+
+    for text in sentences.values():
+        named = {task for task, other in sentences.items() if other == text}
+        assert set(lerobot_tasks.tasks_named_by(text)) == named
+    assert {task for tasks in lerobot_tasks.TASKS.values() for task in tasks} == set(sentences)

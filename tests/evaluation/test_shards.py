@@ -130,6 +130,26 @@ def test_only_what_is_missing_is_played(tmp_path) -> None:
     assert [job.first for job in played] == [20]
 
 
+@pytest.mark.parametrize("spoilt", ["", "{", "[]", '{"task": "toy-reach"}', "\0" * 900])
+def test_a_shard_that_was_damaged_is_played_again(tmp_path, spoilt) -> None:
+    crew = HereCrew(ShardPlayer, 1)
+    protocol = Protocol(suite="reach", episodes=3, horizon=5, parallel=1)
+    whole = evaluate("random", protocol, crew=crew, shards=tmp_path)
+    (tmp_path / "toy-reach-000001.json").write_text(spoilt)
+
+    again = evaluate("random", protocol, crew=crew, shards=tmp_path, resume=True)
+
+    assert facts_of(again) == facts_of(whole)
+
+
+def test_damaged_facts_are_named(folder) -> None:
+    folder.open({"policy": "nano"}, resume=False)
+    (folder.path / "run.json").write_text("{")
+
+    with pytest.raises(OutputError, match=r"run\.json is damaged"):
+        folder.open({"policy": "nano"}, resume=True)
+
+
 DRIVER = """
 import sys
 from pathlib import Path

@@ -49,8 +49,8 @@ class Evaluate:
     """Sentences: default, train, heldout, blank for none, or file; the protocol's own if not
     given."""
     sentences: Path | None = None
-    """Where other people's sentences are: an installation of LeRobot, or a JSON file
-    {task: sentence}."""
+    """Where other people's sentences are: an installation of LeRobot, a LeRobot dataset of
+    MetaWorld, or a JSON file {task: sentence}."""
     execute: int | None = None
     """Actions to play per chunk; the policy's own choice if not given."""
     delay: int | None = None

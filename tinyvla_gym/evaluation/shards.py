@@ -43,11 +43,12 @@ class ShardFolder:
             save_json(self.path / _FACTS, wanted)
 
     def load(self, task: str, first: int) -> Played | None:
-        """Reads a shard; None if it was never finished."""
-        path = self._place(task, first)
-        if not path.exists():
-            return None
-        return Played.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        """Reads a shard; None if it was never finished, or was damaged since."""
+        try:
+            text = self._place(task, first).read_text(encoding="utf-8")
+            return Played.from_dict(json.loads(text))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # and so it is played again
 
     def save(self, played: Played) -> None:
         """Keeps a shard.
@@ -68,7 +69,12 @@ class ShardFolder:
         return self.path / f"{task}-{first:06d}.json"
 
     def _check_same(self, wanted: Mapping[str, Any]) -> None:
-        found = json.loads((self.path / _FACTS).read_text(encoding="utf-8"))
+        try:
+            found = json.loads((self.path / _FACTS).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            raise OutputError(
+                self.path, f"its {_FACTS} is damaged ({problem}). Choose another folder."
+            ) from problem
         changed = _differences(found, wanted)
         if changed:
             listed = "\n".join(f"  - {line}" for line in changed[:3])

@@ -172,13 +172,17 @@ class _Merge:
             with written_whole(path) as partial:
                 join_mp4(partial, [films[place] for place in batch], self.fps)
             begin = self.rows[batch[0]]["dataset_from_index"]
-            for row in (self.rows[place] for place in batch):
+            for place in batch:
+                row = self.rows[place]
                 row |= {
                     f"videos/{key}/chunk_index": chunk,
                     f"videos/{key}/file_index": file,
                     f"videos/{key}/from_timestamp": (row["dataset_from_index"] - begin) / self.fps,
                     f"videos/{key}/to_timestamp": (row["dataset_to_index"] - begin) / self.fps,
                 }
+        if any(film.checksums for film in films):
+            for row, film in zip(self.rows, films, strict=True):
+                row[schema.FRAME_CHECKSUMS.format(video_key=key)] = film.checksums or None
 
     def _describe_pictures(self, camera: Camera) -> Statistics:
         """A camera's statistics: of each episode in its row, and of all.

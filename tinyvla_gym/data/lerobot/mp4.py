@@ -5,10 +5,11 @@ browser shows it.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import av
 import numpy as np
@@ -44,7 +45,14 @@ def write_mp4(path: Path, images: NDArray[np.uint8], fps: int, coding: Coding) -
         film.mux(encoder.encode())
 
 
-def read_mp4(path: Path, *, start_s: float, frames: int, fps: int) -> NDArray[np.uint8]:
+def read_mp4(
+    path: Path,
+    *,
+    start_s: float,
+    frames: int,
+    fps: int,
+    checksums: Mapping[int, int] | None = None,
+) -> NDArray[np.uint8]:
     """Decodes part of a film.
 
     Args:
@@ -52,19 +60,20 @@ def read_mp4(path: Path, *, start_s: float, frames: int, fps: int) -> NDArray[np
         start_s: When the first wanted frame is shown.
         frames: How many to read, T.
         fps: The film's rate.
+        checksums: Number of a frame in the film to its CRC-32; see ``frame_checksums``.
 
     Returns:
         Pictures, shape (T, H, W, 3).
 
     Raises:
-        ValueError: If the film ends too early or a frame is not where it should be.
+        ValueError: If the film ends too early, or a frame is not where or what it should be.
     """
     tolerance_s = 0.5 / fps
     images: list[NDArray[np.uint8]] = []
     with av.open(str(path)) as film:
         stream = film.streams.video[0]
         film.seek(int(start_s / (stream.time_base or 1)), stream=stream)
-        for frame in film.decode(stream):
+        for frame in _decoded(film.demux(stream), fps, checksums or {}):
             wanted_s = start_s + len(images) / fps
             if len(images) == frames or frame.time is None or frame.time > wanted_s + tolerance_s:
                 break
@@ -75,16 +84,37 @@ def read_mp4(path: Path, *, start_s: float, frames: int, fps: int) -> NDArray[np
     return np.stack(images)
 
 
-def check_mp4(path: Path, frames: int) -> None:
-    """Makes sure that a film has so many frames, without decoding them.
+def _decoded(packets: Iterable[Any], fps: int, checksums: Mapping[int, int]) -> Iterator[Any]:
+    for packet in packets:
+        number = -1 if packet.pts is None else round(packet.pts * packet.time_base * fps)
+        if number in checksums and crc32(bytes(packet)) != checksums[number]:
+            raise ValueError(f"frame {number} is not what was recorded")
+        yield from packet.decode()
+
+
+def frame_checksums(path: Path) -> tuple[int, ...]:
+    """CRC-32 of every frame of a film as it is coded, in order; a copied frame keeps its own.
 
     Raises:
-        DatasetError: If it has not, or is damaged.
+        DatasetError: If it is damaged.
     """
     with reading(path), av.open(str(path)) as film:
-        found = sum(packet.pts is not None for packet in film.demux(film.streams.video[0]))
-        if found != frames:
-            raise ValueError(f"it has {found} of {frames} frames")
+        packets = film.demux(film.streams.video[0])
+        return tuple(crc32(bytes(packet)) for packet in packets if packet.pts is not None)
+
+
+def check_mp4(film: Footage) -> None:
+    """Makes sure that a film of one episode is whole, without decoding it.
+
+    Raises:
+        DatasetError: If it is not.
+    """
+    found = frame_checksums(film.path)
+    with reading(film.path):
+        if len(found) != film.frames:
+            raise ValueError(f"it has {len(found)} of {film.frames} frames")
+        if film.checksums and found != film.checksums:
+            raise ValueError("it holds frames that were not recorded")
 
 
 def join_mp4(target: Path, parts: Iterable[Footage], fps: int) -> None:
@@ -129,6 +159,8 @@ def _packets(part: Footage, fps: int, like: VideoStream | None) -> Iterator[Any]
                 break
             if found == 0 and not packet.is_keyframe:
                 raise ValueError(f"at {part.start_s:.3f} s it has no key frame")
+            if part.checksums and crc32(bytes(packet)) != part.checksums[place]:
+                raise ValueError(f"frame {place} of an episode is not what was recorded")
             packet.pts = (packet.pts or 0) - start
             found += 1
             yield packet

@@ -30,12 +30,14 @@ class Footage:
         start_s: When the episode's first picture is shown.
         frames: How many pictures it has.
         size_bytes: About what they take.
+        checksums: CRC-32 of each picture as it is coded; empty if nobody took them.
     """
 
     path: Path
     start_s: float
     frames: int
     size_bytes: int = 0
+    checksums: tuple[int, ...] = ()
 
 
 class Part(Protocol):

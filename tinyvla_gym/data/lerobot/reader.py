@@ -113,7 +113,7 @@ class Dataset:
             DatasetError: If it is damaged.
         """
         index = range(len(self))[index]
-        table = self.files.table(index)
+        table = self.frames_of(index)
         images = {
             one.name: self.files.pictures(index, schema.image_key(one.name), table)
             for one in self.interface.cameras
@@ -145,7 +145,7 @@ class Dataset:
         index = range(len(self))[index]
         step = range(int(self.lengths[index]))[step]
         if self._tick_table is None or self._tick_table[0] != index:
-            self._tick_table = (index, self.files.table(index))  # neighbours are often next
+            self._tick_table = (index, self.frames_of(index))  # neighbours are often next
         table = self._tick_table[1]
         pictures = {
             f"image_{one.name}": self.files.pictures(
@@ -164,6 +164,25 @@ class Dataset:
                 reward=float(numbers(row["next.reward"])[0, 0]),
                 success=bool(numbers(row["next.success"])[0, 0]),
             )
+
+    def frames_of(self, index: int, columns: list[str] | None = None) -> pa.Table:
+        """Reads an episode's rows of its data file, which may be that of another dataset.
+
+        Args:
+            index: Which one, 0 or more.
+            columns: Which columns, those of ``schema.VECTORS`` among them; all when None.
+
+        Raises:
+            DatasetError: If it is damaged, or is not what the episodes table describes.
+        """
+        table = self.files.table(index, columns)
+        with reading(self.files.data_path(self.files.rows[index])):
+            for name in schema.VECTORS:
+                known, found = self.episode_statistics(name)[index], numbers(table[name])
+                ends = (found.min(axis=0), known.min), (found.max(axis=0), known.max)
+                if not all(np.allclose(one, other, equal_nan=True) for one, other in ends):
+                    raise ValueError(f"{name} of episode {index} is not what was recorded")
+        return table
 
     @cached_property
     def statistics(self) -> dict[str, Statistics]:

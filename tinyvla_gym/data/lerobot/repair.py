@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tinyvla_gym.data.atomic import writing
 from tinyvla_gym.data.lerobot import schema
+from tinyvla_gym.data.lerobot.claim import claimed
 from tinyvla_gym.data.lerobot.edit import keep_readable
 from tinyvla_gym.data.lerobot.facts import Facts
 from tinyvla_gym.data.lerobot.joining import join_shards, remove_orphans, settle
@@ -50,16 +51,17 @@ def repair(
 
     Raises:
         DatasetError: If there is nothing to recover.
-        OutputError: If the folder cannot be written to, or the disk is full.
+        OutputError: If the folder cannot be written to, the disk is full, or another process is
+            recording into it.
     """
     folder = Path(folder)
     done = Repair()
-    settle(folder)
-    for leftover in folder.rglob(".*.partial"):
-        with writing(leftover):
-            leftover.unlink()
     if (folder / schema.STAGING).exists():
-        _finish(folder, done)
+        with claimed(folder):
+            _tidy(folder)
+            _finish(folder, done)
+    else:
+        _tidy(folder)
     dataset = Dataset(folder, check=False)
     done.orphans = remove_orphans(dataset)
     done.episodes = len(dataset)
@@ -74,6 +76,14 @@ def repair(
         kept = [index for index in range(len(dataset)) if index not in done.unreadable]
         keep_readable(dataset, kept, Path(salvage))
     return done
+
+
+def _tidy(folder: Path) -> None:
+    """Ends an interrupted exchange of ``meta``, and removes files that were never finished."""
+    settle(folder)
+    for leftover in folder.rglob(".*.partial"):
+        with writing(leftover):
+            leftover.unlink()
 
 
 def _finish(folder: Path, done: Repair) -> None:
@@ -102,8 +112,8 @@ def _whole_or_none(path: Path) -> Shard | None:
     try:
         shard = read_shard(path)
         shard.frames()
-        for film in path.parent.glob(f"{path.stem}.*.mp4"):
-            check_mp4(film, shard.note.length)
+        for film in shard.films:
+            check_mp4(film)
     except DatasetError:
         return None
     return shard

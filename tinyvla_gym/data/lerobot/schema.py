@@ -31,6 +31,8 @@ _FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA_PATH = f"data/{_FILE}.parquet"
 VIDEO_PATH = "videos/{video_key}/" + f"{_FILE}.mp4"
 EPISODES_PATH = f"{EPISODES.as_posix()}/{_FILE}.parquet"
+FRAME_CHECKSUMS = "videos/{video_key}/crc32"
+"""Our own column of the episodes table: CRC-32 of each frame of a film, as it is coded."""
 
 GLOBAL_COLUMNS = ("episode_index", "index", "task_index")
 """Columns that are known only once the episodes are merged."""

@@ -15,12 +15,12 @@ from tinyvla_gym.data.lerobot import schema
 from tinyvla_gym.data.lerobot.coding import Coding
 from tinyvla_gym.data.lerobot.columns import picture_column, vector_column
 from tinyvla_gym.data.lerobot.damage import reading
-from tinyvla_gym.data.lerobot.mp4 import write_mp4
+from tinyvla_gym.data.lerobot.mp4 import frame_checksums, write_mp4
 from tinyvla_gym.data.lerobot.part import Footage, Note
 from tinyvla_gym.data.statistics import PixelCounts, Statistics, count_pixels, describe_pixels
 from tinyvla_gym.interface import Interface
 
-_NOTE, _PIXELS = b"tinyvla_gym.note", b"tinyvla_gym.pixels"
+_NOTE, _PIXELS, _FILMS = b"tinyvla_gym.note", b"tinyvla_gym.pixels", b"tinyvla_gym.films"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,24 @@ class Shard:
         path = _film(self.path, camera)
         with reading(path):
             size_bytes = path.stat().st_size
-        return Footage(path=path, start_s=0.0, frames=self.note.length, size_bytes=size_bytes)
+        return Footage(
+            path=path,
+            start_s=0.0,
+            frames=self.note.length,
+            size_bytes=size_bytes,
+            checksums=tuple(self._checksums.get(camera, ())),
+        )
+
+    @property
+    def films(self) -> list[Footage]:
+        """All its films."""
+        return [self.film(camera) for camera in self._checksums]
+
+    @property
+    def _checksums(self) -> dict[str, list[int]]:
+        """Camera to CRC-32 of each of its frames; not kept in memory."""
+        with reading(self.path):
+            return json.loads(pq.read_schema(self.path).metadata.get(_FILMS, b"{}"))
 
     def frames(self) -> pa.Table:
         """Reads the columns of ``staged_schema``."""
@@ -77,11 +94,13 @@ def stage(path: Path, episode: Episode, interface: Interface, coding: Coding) ->
     Raises:
         OutputError: If it cannot be written; the episode does not count then.
     """
+    checksums: dict[str, tuple[int, ...]] = {}
     for camera in interface.cameras:
         if not coding.is_lossless(camera):
             with written_whole(_film(path, camera.name)) as partial:
                 images = episode.images[camera.name]
                 write_mp4(partial, images, schema.frames_per_second(interface), coding)
+            checksums[camera.name] = frame_checksums(_film(path, camera.name))
     note = Note(
         length=len(episode),
         instruction=episode.instruction,
@@ -90,7 +109,11 @@ def stage(path: Path, episode: Episode, interface: Interface, coding: Coding) ->
         source=episode.source,
         success=episode.succeeded,
     )
-    remarks = {_NOTE: json.dumps(asdict(note)), _PIXELS: _pixels(episode)}
+    remarks = {
+        _NOTE: json.dumps(asdict(note)),
+        _PIXELS: _pixels(episode),
+        _FILMS: json.dumps(checksums),
+    }
     table = _table(episode, interface, coding).replace_schema_metadata(remarks)
     with written_whole(path) as partial:
         pq.write_table(table, partial, write_page_checksum=True)

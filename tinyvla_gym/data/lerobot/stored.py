@@ -44,7 +44,7 @@ class StoredEpisode:
 
     def frames(self) -> pa.Table:
         """Reads the columns of ``schema.staged_schema``."""
-        table = self._dataset.files.table(self._index, self._wanted.names)
+        table = self._dataset.frames_of(self._index, self._wanted.names)
         with reading(self._dataset.files.data_path(self._row)):
             return table.select(self._wanted.names).cast(self._wanted)
 

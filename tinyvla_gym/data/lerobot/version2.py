@@ -15,6 +15,7 @@ from tinyvla_gym.data.lerobot import schema
 from tinyvla_gym.data.lerobot.columns import numbers, pictures
 from tinyvla_gym.data.lerobot.damage import damaged, read_json, reading
 from tinyvla_gym.data.lerobot.mp4 import read_mp4
+from tinyvla_gym.data.lerobot.tasks import read_tasks
 from tinyvla_gym.errors import DatasetError
 
 VERSIONS = ("v2.0", "v2.1")
@@ -99,11 +100,7 @@ class Version2:
 
     @cached_property
     def _sentences(self) -> dict[int, str]:
-        path = self.folder / "meta/tasks.jsonl"
-        if not path.exists():
-            return {}
-        with reading(path):
-            return {row["task_index"]: row["task"] for row in _lines(path)}
+        return read_tasks(self.folder)
 
     def _place(self, template: str, index: int, **facts: str) -> Path:
         number = self._rows[index]["episode_index"]

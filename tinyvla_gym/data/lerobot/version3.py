@@ -16,6 +16,7 @@ from tinyvla_gym.data.lerobot.columns import numbers, pictures
 from tinyvla_gym.data.lerobot.damage import damaged, read_json, reading
 from tinyvla_gym.data.lerobot.mp4 import read_mp4
 from tinyvla_gym.data.lerobot.part import Footage
+from tinyvla_gym.data.lerobot.tasks import read_tasks
 from tinyvla_gym.errors import DatasetError
 
 _CHECKED = ds.ParquetFileFormat(
@@ -143,8 +144,13 @@ class Version3:
                 return pictures(table[key].slice(steps.start, len(steps)))
         film = self.film(index, key)
         with reading(film.path):
-            start_s = film.start_s + steps.start / self.fps
-            return read_mp4(film.path, start_s=start_s, frames=len(steps), fps=self.fps)
+            return read_mp4(
+                film.path,
+                start_s=film.start_s + steps.start / self.fps,
+                frames=len(steps),
+                fps=self.fps,
+                checksums=dict(enumerate(film.checksums, round(film.start_s * self.fps))),
+            )
 
     def film(self, index: int, key: str) -> Footage:
         """Where an episode's pictures of one column lie."""
@@ -155,7 +161,14 @@ class Version3:
         with reading(path):
             share_frac = row["length"] / self._frames_in[path]
             size_bytes = round(path.stat().st_size * share_frac)
-        return Footage(path=path, start_s=start_s, frames=row["length"], size_bytes=size_bytes)
+        column = schema.FRAME_CHECKSUMS.format(video_key=key)
+        return Footage(
+            path=path,
+            start_s=start_s,
+            frames=row["length"],
+            size_bytes=size_bytes,
+            checksums=tuple(self._checksums[index].get(column) or ()),
+        )
 
     def data_share_bytes(self, index: int) -> int:
         """About what an episode takes in its data file."""
@@ -182,6 +195,11 @@ class Version3:
         return facts.get("video.codec", "unknown codec") if self.is_film(key) else None
 
     @cached_property
+    def _checksums(self) -> list[dict[str, Any]]:
+        """What the episodes table knows of coded frames; datasets of others know nothing."""
+        return self._episodes(lambda name: name == "episode_index" or _is_checksums(name))
+
+    @cached_property
     def _group_of(self) -> dict[int, int]:
         """The place of each episode among those of its data file."""
         seen: dict[Path, int] = {}
@@ -205,14 +223,7 @@ class Version3:
     @cached_property
     def sentences(self) -> dict[int, str]:
         """Task index to sentence; empty without ``tasks.parquet``."""
-        path = self.folder / schema.TASKS
-        if not path.exists():
-            return {}
-        with reading(path):
-            table = pq.read_table(path)
-            column = next(name for name in table.column_names if name != "task_index")
-            indices, words = table["task_index"].to_pylist(), table[column].to_pylist()
-            return dict(zip(indices, words, strict=True))
+        return read_tasks(self.folder)
 
     def data_path(self, row: Mapping[str, Any]) -> Path:
         """The data file that holds an episode's frames."""
@@ -242,7 +253,7 @@ class Version3:
         ]
 
     def _read_rows(self, wanted: int) -> list[dict[str, Any]]:
-        rows = self._episodes(lambda name: not name.startswith("stats/"))
+        rows = self._episodes(lambda name: not (name.startswith("stats/") or _is_checksums(name)))
         if len(rows) != wanted:
             problem = f"it lists {len(rows)} episodes, and info.json {wanted}"
             raise damaged(self.folder / schema.EPISODES, problem)
@@ -262,3 +273,8 @@ class Version3:
                 rows += table.to_table(columns=names).to_pylist()
         with reading(self.folder / schema.EPISODES):
             return sorted(rows, key=lambda row: row["episode_index"])
+
+
+def _is_checksums(column: str) -> bool:
+    prefix, suffix = schema.FRAME_CHECKSUMS.split("{video_key}")
+    return column.startswith(prefix) and column.endswith(suffix)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +10,7 @@ from types import TracebackType
 from tinyvla_gym.data.atomic import writing
 from tinyvla_gym.data.episode import Episode
 from tinyvla_gym.data.lerobot import schema
+from tinyvla_gym.data.lerobot.claim import claimed
 from tinyvla_gym.data.lerobot.coding import Coding
 from tinyvla_gym.data.lerobot.facts import Facts
 from tinyvla_gym.data.lerobot.joining import join_shards, settle
@@ -34,7 +36,8 @@ class DatasetWriter:
     As a context manager it finalises when the block ends well. After a crash, or an exception,
     the episodes stay staged: open the folder again with ``resume=True`` and go on.
 
-    Episodes of several tasks may share a dataset if they share its interface.
+    Episodes of several tasks may share a dataset if they share its interface. One process at a
+    time records into a folder; envs played side by side share a writer.
     """
 
     def __init__(
@@ -67,7 +70,8 @@ class DatasetWriter:
 
         Raises:
             DatasetError: If what is to be appended to cannot be read.
-            OutputError: If the folder is in use, cannot be written to, or was begun otherwise.
+            OutputError: If the folder is in use, cannot be written to, was begun otherwise, or
+                another process is recording into it.
             ConfigError: If the format cannot hold the interface.
         """
         self.folder = Path(folder)
@@ -85,6 +89,7 @@ class DatasetWriter:
         self._next = 0
         self._final = False
         self._append = append
+        self._claims = ExitStack()
         if append:
             self._open_finished(coding)
         elif resume and (self.folder / schema.FACTS).exists():
@@ -150,6 +155,7 @@ class DatasetWriter:
             with writing(self.folder):
                 shutil.rmtree(self.folder / schema.STAGING)
         self._final = True
+        self._claims.close()
 
     def __enter__(self) -> "DatasetWriter":
         return self
@@ -160,8 +166,9 @@ class DatasetWriter:
         problem: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.finalize()
+        with self._claims:
+            if kind is None:
+                self.finalize()
 
     def _begin(self) -> None:
         with writing(self.folder):
@@ -172,7 +179,7 @@ class DatasetWriter:
                 )
             self.folder.mkdir(parents=True, exist_ok=True)
             self._facts.save(self.folder / "meta")  # first, so that resuming knows the folder
-            (self.folder / schema.STAGING).mkdir()
+            self._claim()
 
     def _open_unfinished(self, coding: Coding | None) -> None:
         if (self.folder / schema.INFO).exists():
@@ -180,16 +187,23 @@ class DatasetWriter:
                 self.folder,
                 "it holds a finished dataset. Append to it, or record into another folder.",
             )
+        self._claim()
         self._agree(Facts.load(self.folder), coding)
         self._facts.save(self.folder / "meta")
         self._take_shards(0)
 
     def _open_finished(self, coding: Coding | None) -> None:
+        if (self.folder / schema.STAGING).exists():
+            self._claim()  # somebody may be appending just now
         settle(self.folder)
         dataset = Dataset(self.folder)
+        self._claim()
         self._agree(dataset.facts, coding)
         self._before = tuple(zip(dataset.tasks, dataset.seeds, strict=True))
         self._take_shards(dataset.facts.merged)
+
+    def _claim(self) -> None:
+        self._claims.enter_context(claimed(self.folder))
 
     def _agree(self, begun: Facts, coding: Coding | None) -> None:
         """Goes on with the facts of before, if they are those that were asked for."""
@@ -211,6 +225,7 @@ class DatasetWriter:
             shutil.rmtree(self.folder / schema.STAGING)
             if not self._append:
                 shutil.rmtree(self.folder / schema.FACTS.parent)
+        self._claims.close()
 
     def _check_fit(self, episode: Episode) -> None:
         interface = self._facts.interface
