@@ -146,6 +146,34 @@ def test_a_sweep_has_a_curve_and_a_table(tmp_path) -> None:
     assert low > high  # the y axis of SVG points down
 
 
+def swept(sweep, values, tmp_path, setting):
+    """The page of a sweep over two tasks; the first is solved everywhere, the second nowhere."""
+    tasks = [a_task("push", [True] * 4), a_task("reach", [False] * 4)]
+    points = [
+        Point(
+            label=str(value),
+            results=some_results(tasks, **{"instructions": "default", setting: value}),
+        )
+        for value in values
+    ]
+    write_sweep(points, tmp_path / "sweep.html", sweep=sweep, title="nano")
+    return (tmp_path / "sweep.html").read_text()
+
+
+def test_a_sweep_says_how_to_play_all_of_it_again(tmp_path) -> None:
+    page = Page(swept("replan", (1, 16), tmp_path, "execute"))
+
+    assert "--sweep replan --out FOLDER" in page.text
+    assert "--execute" not in page.text  # no single point
+
+
+def test_a_sweep_shows_which_task_suffers(tmp_path) -> None:
+    source = swept("sentences", ("default", "blank"), tmp_path, "instructions")
+
+    assert "<td>reach</td><td class='number'>0 of 4</td><td class='number'>0 of 4</td>" in source
+    assert "<polyline" not in source  # sentences have no order that a line could follow
+
+
 def test_what_the_user_wrote_is_text_and_never_markup(tmp_path) -> None:
     task = a_task("drawer-open", [True], instruction="open <b>& shut</b>")
     results = some_results([task], policy="<script>alert(1)</script>")

@@ -4,7 +4,8 @@ import pytest
 from fake_evaluations import a_task, some_results
 from in_chromium import CHROMIUM, LAPTOP_PX, PHONE_PX, seen
 
-from tinyvla_gym.evaluation.report import write_report
+from tinyvla_gym.evaluation.report import write_report, write_sweep
+from tinyvla_gym.evaluation.sweeps import Point
 
 pytestmark = [
     pytest.mark.slow,  # starts a browser
@@ -38,9 +39,21 @@ def test_the_task_table_sorts_both_ways(page, tmp_path) -> None:
     assert shown["found"]["down"] == sorted(shown["found"]["before"], reverse=True)
 
 
+@pytest.fixture(scope="module")
+def sweep_page(page):
+    results = some_results([a_task("a-task-with-quite-a-long-name", [True, False])])
+    points = [Point(label=f"a value {place}", results=results) for place in range(7)]
+    path = page.with_name("sweep.html")
+    write_sweep(points, path, sweep="looks", title="nano on mt10")
+    return path
+
+
 @pytest.mark.parametrize("width", [PHONE_PX, LAPTOP_PX])
-def test_nothing_is_asked_of_a_network_and_nothing_sticks_out(page, tmp_path, width) -> None:
-    shown = seen(page, tmp_path, width=width)
+@pytest.mark.parametrize("which", ["page", "sweep_page"])
+def test_nothing_is_asked_of_a_network_and_nothing_sticks_out(
+    request, tmp_path, width, which
+) -> None:
+    shown = seen(request.getfixturevalue(which), tmp_path, width=width)
 
     assert shown["asked"] == []
     assert shown["problems"] == []

@@ -53,13 +53,22 @@ def film(path: Path, caption: str, *, failed: bool) -> str:
     )
 
 
-def plot(labels: Sequence[str], rates: Sequence[float], intervals: Sequence[Interval]) -> str:
-    """A curve of success rates with their intervals, as SVG.
+def plot(
+    labels: Sequence[str],
+    rates: Sequence[float],
+    intervals: Sequence[Interval],
+    *,
+    axis: str,
+    ordered: bool,
+) -> str:
+    """Success rates with their intervals, as SVG.
 
     Args:
         labels: What stands under each point, evenly spaced.
         rates: 0 to 1.
         intervals: One per point.
+        axis: What the labels are.
+        ordered: Whether a line joins the points.
     """
     step = (_WIDTH - _LEFT - 20) / max(1, len(labels))
     across = [_LEFT + step * (place + 0.5) for place in range(len(labels))]
@@ -73,7 +82,9 @@ def plot(labels: Sequence[str], rates: Sequence[float], intervals: Sequence[Inte
         f"text-anchor='end'>{100 * tick:.0f}</text>"
         for tick in (0, 0.25, 0.5, 0.75, 1)
     ]
-    curve = " ".join(f"{x:.1f},{up(rate):.1f}" for x, rate in zip(across, rates, strict=True))
+    way = " ".join(f"{x:.1f},{up(rate):.1f}" for x, rate in zip(across, rates, strict=True))
+    curve = f"<polyline class='curve' points='{way}'/>" if ordered else ""
+    title = f"<text x='{(_LEFT + _WIDTH - 20) / 2}' y='{_HEIGHT - 6}' text-anchor='middle'>"
     points = [
         f"<line class='range' x1='{x:.1f}' x2='{x:.1f}' y1='{up(low):.1f}' y2='{up(high):.1f}'/>"
         f"<circle cx='{x:.1f}' cy='{up(rate):.1f}' r='5'>"
@@ -84,5 +95,5 @@ def plot(labels: Sequence[str], rates: Sequence[float], intervals: Sequence[Inte
     ]
     return (
         f"<svg class='plot' viewBox='0 0 {_WIDTH} {_HEIGHT}' role='img'>{''.join(grid)}"
-        f"<polyline class='curve' points='{curve}'/>{''.join(points)}</svg>"
+        f"{curve}{''.join(points)}{title}{escape(axis)}</text></svg>"
     )

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from tinyvla_gym.data.atomic import written_whole
 from tinyvla_gym.evaluation.page import bar, film, heading, page, plot
@@ -11,7 +13,7 @@ from tinyvla_gym.evaluation.published import PUBLISHED, Published
 from tinyvla_gym.evaluation.results import Results
 from tinyvla_gym.evaluation.statistics import Interval
 from tinyvla_gym.evaluation.suites import TIERS
-from tinyvla_gym.evaluation.sweeps import AXES, Point
+from tinyvla_gym.evaluation.sweeps import AXES, ORDERED, Point, unswept
 from tinyvla_gym.evaluation.task_result import TaskResult
 
 
@@ -47,28 +49,44 @@ def write_sweep(points: Sequence[Point], path: Path, *, sweep: str, title: str) 
         sweep: Its name.
         title: The page's heading.
     """
+    labels = [point.label for point in points]
     rates = [point.results.task_average for point in points]
     intervals = [point.results.intervals95["task_average"] for point in points]
-    rows = [
-        f"<tr><td>{escape(point.label)}</td><td class='number'>{_percent(rate, interval)}</td>"
-        f"<td class='number'>{point.results.successes} of {point.results.episodes}</td></tr>"
-        for point, rate, interval in zip(points, rates, intervals, strict=True)
-    ]
+    plain = replace(points[0].results, protocol=unswept(points, sweep).to_dict())
     body = [
         f"<p>Task average [%] over {escape(AXES[sweep])}, with 95 % bootstrap intervals; the same "
         "seeds at every point.</p>",
-        plot([point.label for point in points], rates, intervals),
-        f"<table><thead><tr><th>{escape(AXES[sweep])}</th><th class='number'>task average</th>"
-        f"<th class='number'>solved</th></tr></thead><tbody>{''.join(rows)}</tbody></table>",
-        *_conditions(points[0].results),
+        plot(labels, rates, intervals, axis=AXES[sweep], ordered=sweep in ORDERED),
+        *_points(points, sweep),
+        *_tasks_by_point(points),
+        *_conditions(plain, f"--sweep {sweep}"),
     ]
     with written_whole(path) as partial:
         partial.write_text(page(title, body), encoding="utf-8")
 
 
-def _percent(rate: float, interval: Interval) -> str:
-    low, high = (100 * bound for bound in interval)
-    return f"{100 * rate:.1f} % ({low:.1f} to {high:.1f})"
+def _points(points: Sequence[Point], sweep: str) -> Iterator[str]:
+    yield f"<div class='wide'><table><thead><tr><th>{escape(AXES[sweep])}</th>"
+    yield "<th class='number'>task average</th><th class='number'>solved</th></tr></thead><tbody>"
+    for point in points:
+        average = _stacked(point.results.task_average, point.results.intervals95["task_average"])
+        yield (
+            f"<tr><td>{escape(point.label)}</td><td class='number'>{average}</td>"
+            f"<td class='number'>{point.results.successes} of {point.results.episodes}</td></tr>"
+        )
+    yield "</tbody></table></div>"
+
+
+def _tasks_by_point(points: Sequence[Point]) -> Iterator[str]:
+    """Which tasks suffer: one row each, one column for each point."""
+    labels = "".join(f"<th class='number'>{escape(point.label)}</th>" for point in points)
+    yield "<h2>Solved, task by task</h2><div class='wide'><table class='sorts'><thead><tr>"
+    yield f"{heading('task')}{labels}</tr></thead><tbody>"
+    for task in points[0].results.tasks:
+        found = [point.results.tasks[task] for point in points]
+        cells = (f"<td class='number'>{one.successes} of {one.episodes}</td>" for one in found)
+        yield f"<tr><td>{escape(task)}</td>{''.join(cells)}</tr>"
+    yield "</tbody></table></div>"
 
 
 def _stacked(rate: float, interval: Interval) -> str:
@@ -180,8 +198,9 @@ def _films(results: Results, videos: Path | None) -> Iterator[str]:
         yield "</div>"
 
 
-def _conditions(results: Results) -> Iterator[str]:
-    yield f"<h2>Play it again</h2><pre>{escape(results.command)} --out FOLDER</pre>"
+def _conditions(results: Results, more: str = "") -> Iterator[str]:
+    command = " ".join([results.command, more, "--out FOLDER"]).replace("  ", " ")
+    yield f"<h2>Play it again</h2><pre>{escape(command)}</pre>"
     yield "<h2>Conditions</h2><dl>"
     facts = {
         **results.conditions.to_dict(),
@@ -190,6 +209,14 @@ def _conditions(results: Results) -> Iterator[str]:
         **results.versions,
     }
     for name, value in facts.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        yield f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(text)}</dd>"
+        yield f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_said(value))}</dd>"
     yield "</dl>"
+
+
+def _said(value: Any) -> str:
+    """A condition for people; what the protocol leaves alone is as policy and env have it."""
+    if isinstance(value, str):
+        return value
+    words = {None: "as policy and env have it", True: "yes", False: "no"}
+    plain = value is None or isinstance(value, bool)
+    return words[value] if plain else json.dumps(value) if value or value == 0 else "none"

@@ -1,10 +1,11 @@
 """Sweeps: one condition is varied, everything else stays, seeds included."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyvla_gym.errors import ConfigError, UnknownNameError
-from tinyvla_gym.evaluation.protocols import Protocol
+from tinyvla_gym.evaluation.protocols import Protocol, named_protocol
 from tinyvla_gym.evaluation.results import Results
 
 SWEEPS: dict[str, tuple[str, tuple[Any, ...]]] = {  # name -> setting, its values
@@ -20,6 +21,9 @@ AXES = {
     "sentences": "sentences",
     "looks": "what is changed about the pictures",
 }
+
+ORDERED = ("replan", "delay")
+"""Sweeps whose values are numbers, so that a line may join them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +64,11 @@ def sweep_protocols(name: str, protocol: Protocol, *, horizon: int | None) -> di
         "none" if value is None else str(value): replace(protocol, **{setting: value})
         for value in values
     }
+
+
+def unswept(points: Sequence[Point], name: str) -> Protocol:
+    """What the points of a sweep share: the varied setting is the named protocol's own again."""
+    setting, _ = SWEEPS[name]
+    protocol = points[0].results.conditions
+    plain = named_protocol(protocol.name, suite=protocol.suite)
+    return replace(protocol, **{setting: getattr(plain, setting)})

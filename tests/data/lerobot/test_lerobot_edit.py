@@ -106,6 +106,19 @@ def test_a_split_deals_every_episode_once_and_each_task_evenly(record, tmp_path)
     assert parts["val"].folder == tmp_path / "parts" / "val"
 
 
+def test_a_split_tells_how_far_all_of_it_is(record, tmp_path):
+    heard = []
+
+    split_dataset(
+        record("data", range(4)),
+        {"train": 0.75, "val": 0.25},
+        tmp_path / "parts",
+        progress=lambda *facts: heard.append(facts),
+    )
+
+    assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
 def test_a_split_follows_its_seed(record, tmp_path):
     before = record("before", range(12))
 

@@ -4,6 +4,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ def split_dataset(
         parts: Name of each new dataset, and its share of the episodes; shares add up to 1.
         out: Folder for the new datasets, which are called by their names.
         seed: Decides which episode goes where.
-        progress: Told (done, total) episodes of each new dataset.
+        progress: Told (done, total) episodes of all new datasets together.
 
     Raises:
         ConfigError: If the shares do not add up to 1, or leave a dataset empty.
@@ -128,8 +129,15 @@ def split_dataset(
     empty = [name for name, episodes in dealt.items() if not episodes]
     if empty:
         raise ConfigError(f"{', '.join(empty)} would be left without an episode.")
+    show = progress or (lambda done, total: None)
+    total = sum(map(len, dealt.values()))
+    before = dict(zip(dealt, accumulate(map(len, dealt.values()), initial=0), strict=False))
+
+    def told(name: str) -> Progress:
+        return lambda done, _: show(before[name] + done, total)
+
     return {
-        name: keep_episodes(folder, sorted(episodes), Path(out) / name, progress=progress)
+        name: keep_episodes(folder, sorted(episodes), Path(out) / name, progress=told(name))
         for name, episodes in dealt.items()
     }
 
