@@ -1,6 +1,6 @@
 """From policies and an env to evaluations that a person has scored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tinyvla_gym.evaluation.folder import finish
 from tinyvla_gym.evaluation.protocols import Protocol
 from tinyvla_gym.evaluation.results import Results
 from tinyvla_gym.evaluation.scoring import Scores, Trial, blind_order, score, scored_task
-from tinyvla_gym.events import Outcome
+from tinyvla_gym.events import Listener, Outcome
 from tinyvla_gym.loop import rollout
 
 
@@ -35,12 +35,21 @@ class ScoredEpisodes:
     episodes: int
     seed: int
 
-    def run(self, *, ask: Callable[[str], str], resume: bool) -> list[Results]:
+    def run(
+        self,
+        *,
+        ask: Callable[[str], str],
+        resume: bool,
+        listeners: Sequence[Listener] = (),
+        wrap: Callable[[Any], Any] = lambda env: env,
+    ) -> list[Results]:
         """Plays what has no score yet, asks about it, and writes the evaluations.
 
         Args:
             ask: Shows a question and returns a key.
             resume: Go on with a journal that is there.
+            listeners: Who else is told of what happens; they must not tell who plays.
+            wrap: Wraps each env, so that a simulator keeps a pace at which a person can watch.
 
         Raises:
             OutputError: If there is a journal and nobody asked to go on.
@@ -61,9 +70,10 @@ class ScoredEpisodes:
                 policy = open_policy(trial.policy)
                 options = dict(policy.spec.env_options) if policy else {}
                 env = make_env(self.env_id, **options)
-                played[trial.policy] = env, make_agent(trial.policy, policy, env)
+                agent = make_agent(trial.policy, policy, env)
+                played[trial.policy] = wrap(env), agent
             env, agent = played[trial.policy]
-            return rollout(env, agent, seed=trial.seed)
+            return rollout(env, agent, seed=trial.seed, listeners=listeners)
 
         scored = score(trials, play, ask, scores)
         results = [self._results(policy, prints[policy], scored) for policy in self.policies]
