@@ -54,6 +54,9 @@ BENCHMARKS = {
     "evaluation-nano": Benchmark(
         measure="benchmarks.evaluation:of_nano", what="evaluating nano: LeRobot's loop"
     ),
+    "batches": Benchmark(
+        measure="benchmarks.batches:measure", what="windows for training: LeRobot's reader, HDF5"
+    ),
     "memory": Benchmark(measure="benchmarks.memory:measure", what="memory of one more env"),
 }
 

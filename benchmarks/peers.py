@@ -13,6 +13,22 @@ def ours() -> Subject:
     return Subject("ours", "benchmarks.subjects.ours")
 
 
+def reader() -> Subject:
+    """Starts our side as a reader of data."""
+    return Subject("ours", "benchmarks.subjects.reader")
+
+
+def lerobot_reader() -> Subject:
+    """Starts LeRobot as a reader of data.
+
+    Raises:
+        NoPeerError: If it is not installed.
+    """
+    lerobot_site()
+    interpreter = PEERS / "lerobot/bin/python"
+    return Subject("lerobot", "benchmarks.subjects.lerobot_reader", interpreter=interpreter)
+
+
 def reference() -> Subject:
     """Starts metaworld alone; the project's own environment holds it."""
     return Subject("metaworld", "benchmarks.subjects.reference")

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from worker_processes import workers_of
 
 from tinyvla_gym.data.lerobot import Dataset
 
@@ -48,13 +49,6 @@ def die(collection):
     with suppress(ProcessLookupError):
         os.killpg(collection.pid, signal.SIGKILL)
     collection.communicate()
-
-
-def workers_of(collection):
-    children = Path(f"/proc/{collection.pid}/task/{collection.pid}/children").read_text().split()
-    return [
-        int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()
-    ]
 
 
 @pytest.fixture(scope="module")

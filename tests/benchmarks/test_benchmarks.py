@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import __main__ as program
 from benchmarks import catalogue, machine
+from benchmarks.batches import picture_error
 from benchmarks.catalogue import BENCHMARKS, Benchmark, benchmark_named
 from benchmarks.construction import require_same_goals
 from benchmarks.demonstrations import require_same_episodes
@@ -257,6 +258,20 @@ def test_the_program_refuses_in_a_sentence(
 
     assert program.main(arguments) == 1
     assert complaint in capsys.readouterr().err
+
+
+def a_reading(shade=10, action=0.5):
+    picture = np.full((1, 2, 2, 3), shade, np.uint8)
+    return {"pictures": packed(picture), "states": [[1.0]], "chunks": [[[action]]]}
+
+
+def test_two_readers_must_read_the_same_numbers_and_nearly_the_same_pictures() -> None:
+    assert picture_error(a_reading(10), a_reading(13), 8.0) == 3.0
+
+    with pytest.raises(Refusal, match=r"chunks that the two read differ by 0\.1"):
+        picture_error(a_reading(action=0.5), a_reading(action=0.6), 8.0)
+    with pytest.raises(Refusal, match="pictures that the two read differ by 20"):
+        picture_error(a_reading(10), a_reading(30), 8.0)
 
 
 def test_every_benchmark_exists() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fake_evaluations import HereCrew, an_outcome
+from worker_processes import workers_of
 
 from tinyvla_gym.errors import ConfigError, OutputError
 from tinyvla_gym.evaluation import evaluate as module
@@ -164,16 +165,22 @@ if __name__ == "__main__":
 """
 
 
-def killed(driver: Path, out: Path, shards: int) -> None:
-    """Runs the driver, and kills it and its workers once so many shards are there."""
-    process = subprocess.Popen([sys.executable, driver, out], start_new_session=True)
+def begun(driver: Path, out: Path, shards: int, **settings) -> subprocess.Popen:
+    """A driver that runs, once so many shards are there."""
+    process = subprocess.Popen([sys.executable, driver, out], start_new_session=True, **settings)
     while len(list((out / "shards").glob("*.json"))) < shards and process.poll() is None:
         time.sleep(0.002)
+    return process
+
+
+def killed(driver: Path, out: Path, shards: int) -> None:
+    """Runs the driver, and kills it and its workers once so many shards are there."""
+    process = begun(driver, out, shards)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-@pytest.mark.slow  # seven starts of a driver with two workers
+@pytest.mark.slow  # eight starts of a driver with two workers
 def test_killed_at_five_random_moments_and_resumed_it_is_the_same_file(tmp_path) -> None:
     driver = tmp_path / "driver.py"
     driver.write_text(DRIVER)
@@ -184,6 +191,9 @@ def test_killed_at_five_random_moments_and_resumed_it_is_the_same_file(tmp_path)
     for shards in moments:
         killed(driver, tmp_path / "broken", shards)
         assert not (tmp_path / "broken" / "results.json").exists()
+    process = begun(driver, tmp_path / "broken", 99, stderr=subprocess.PIPE, text=True)
+    os.kill(workers_of(process)[0], signal.SIGKILL)  # once more, and only a worker
+    assert "the worker was killed by signal 9" in process.communicate()[1]
     subprocess.run([sys.executable, driver, tmp_path / "broken"], check=True)
 
     whole, broken = (
