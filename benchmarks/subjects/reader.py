@@ -63,7 +63,8 @@ def hdf5(place: str, indices: list[int], horizon: int) -> dict[str, Any]:
 
 
 def _window(path: Path, tick: int, horizon: int) -> tuple[Any, Any, Any]:
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r") as opened_file:
+        file: Any = opened_file
         picture = file[f"/observations/images/{CAMERA}"][tick]
         state = file["/observations/qpos"][tick]
         actions = file["/action"][tick:]  # to the end, as the released loader does

@@ -127,6 +127,17 @@ def test_a_page_says_how_to_play_it_again(tmp_path) -> None:
     assert "3.11.7" in page.text
 
 
+def test_conditions_are_said_in_words(tmp_path) -> None:
+    page = written(some_results([a_task("push", [True])], goal_marker=False), tmp_path)
+
+    source = (tmp_path / "report.html").read_text()
+    assert "<dt>goal marker</dt><dd>no</dd>" in source
+    assert "<dt>randomize</dt><dd>not at all</dd>" in source
+    assert "<dt>cameras</dt><dd>as policy and env have it</dd>" in source
+    assert "<dt>delay</dt><dd>0</dd>" in source
+    assert "null" not in page.text
+
+
 def test_a_sweep_has_a_curve_and_a_table(tmp_path) -> None:
     points = [
         Point(label=label, results=some_results([a_task("push", [True] * solved + [False] * 4)]))

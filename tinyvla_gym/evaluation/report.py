@@ -209,14 +209,16 @@ def _conditions(results: Results, more: str = "") -> Iterator[str]:
         **results.versions,
     }
     for name, value in facts.items():
-        yield f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_said(value))}</dd>"
+        yield f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_said(name, value))}</dd>"
     yield "</dl>"
 
 
-def _said(value: Any) -> str:
-    """A condition for people; what the protocol leaves alone is as policy and env have it."""
-    if isinstance(value, str):
-        return value
-    words = {None: "as policy and env have it", True: "yes", False: "no"}
-    plain = value is None or isinstance(value, bool)
-    return words[value] if plain else json.dumps(value) if value or value == 0 else "none"
+def _said(name: str, value: Any) -> str:
+    """A condition for people."""
+    if value is None:
+        return "not at all" if name in ("randomize", "picture_px") else "as policy and env have it"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value in ({}, []):
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)
