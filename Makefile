@@ -25,13 +25,13 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "PYTHON=python3.12   the Python to build .venv from, 3.11 to 3.13 (default python3)"
-	@echo "TORCH_INDEX=URL     take torch from here first; PyTorch's CPU wheels are by far the smaller download"
+	@echo "TORCH_INDEX=URL     all but demo: take torch from here first; PyTorch's CPU wheels are by far smaller"
 	@echo "ARGS='-k reach -x'  more arguments for pytest"
 
 setup: $(DEV_INSTALLED) ## Install everything for development into .venv
 	@scripts/ensure_gl.sh $(BIN)/python
 
-demo: $(DEMO_INSTALLED) ## Install what the demo needs, then run examples/demo.py
+demo: $(DEMO_INSTALLED) ## Install without torch, then run examples/demo.py
 	@scripts/ensure_gl.sh $(BIN)/python
 	$(BIN)/python examples/demo.py
 
@@ -91,8 +91,7 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(DEMO_INSTALLED): $(REQUIREMENTS) | $(BIN)/pip
-	$(TORCH_FIRST)
-	$(INSTALL) --editable '.[tinyvla]'
+	$(INSTALL) --editable .
 	@touch $@
 
 $(DEV_INSTALLED): $(REQUIREMENTS) | $(BIN)/pip

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tinyvla_gym import Protocol, evaluate, load_policy
@@ -15,6 +16,7 @@ from tinyvla_gym.policies.load import BUNDLED
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 SIZE_LIMIT_BYTES = 20 * 2**20
+GRAPH_LIMIT_BYTES = 2**20
 PARAMETER_LIMIT = 9_500_000
 WEIGHED = ("successes", "episodes")
 
@@ -79,13 +81,30 @@ def test_the_bundled_policy_is_small_and_made_for_a_known_profile() -> None:
     assert policy.facts["data"]["episodes"] == 500
 
 
-def test_the_bundled_policy_still_does_what_was_measured() -> None:
+@pytest.mark.parametrize("name", ["nano", "nano-mt50"])
+def test_both_forms_of_a_bundled_policy_plan_the_same_and_hold_weights_once(name: str) -> None:
+    forms = load_policy(name), load_policy(f"onnx:{name}")
+    seen = forms[0].spec.interface.observation_space().sample()
+    noise = np.random.default_rng(0).standard_normal((3, *forms[0].spec.noise_shape), np.float32)
+    sentences = ("open the drawer", "push the puck to the goal", "")
+
+    plans = [
+        policy.plan_batch([{**seen, "instruction": one} for one in sentences], noise=noise)
+        for policy in forms
+    ]
+
+    np.testing.assert_allclose(*plans, rtol=0, atol=1e-5)
+    assert (BUNDLED / name / "model.onnx").stat().st_size < GRAPH_LIMIT_BYTES
+
+
+@pytest.mark.parametrize("form", ["nano", "onnx:nano"])
+def test_the_bundled_policy_still_does_what_was_measured(form: str) -> None:
     sample = ("drawer-close", "window-close", "button-press-topdown")
     before = measured("mt10")["tasks"]
 
     agree = []
     for task in sample:
-        now = evaluate("nano", Protocol(suite=f"mt1:{task}", episodes=3, parallel=3))
+        now = evaluate(form, Protocol(suite=f"mt1:{task}", episodes=3, parallel=3))
         agree += [
             again.success == was["success"]
             for again, was in zip(

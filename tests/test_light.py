@@ -48,6 +48,22 @@ for name in names:
         failures[name] = f"{type(error).__name__}: {error}"
 print(json.dumps(failures))
 """
+PLAN_WITHOUT_EXTRAS = """
+import json, sys
+extras, name = json.loads(sys.argv[1])
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in extras:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+from tinyvla_gym import load_policy
+policy = load_policy(name)
+seen = policy.spec.interface.observation_space().sample()
+chunk = policy.plan({**seen, "instruction": "open the drawer"})
+print(json.dumps([type(policy).__name__, *chunk.shape]))
+"""
 
 
 def run(program: str, facts: object, folder: Path | None = None) -> Any:
@@ -75,6 +91,11 @@ def test_every_module_outside_the_extras_can_be_imported_without_them() -> None:
 
     assert "tinyvla_gym.envs.env" in names
     assert run(IMPORT_WITHOUT_EXTRAS, (EXTRAS, names)) == {}
+
+
+@pytest.mark.parametrize("name", ["nano", "nano-mt50"])
+def test_a_bundled_policy_plans_without_extras(name: str) -> None:
+    assert run(PLAN_WITHOUT_EXTRAS, (EXTRAS, name)) == ["OnnxPolicy", 16, 4]
 
 
 def write(path: Path, source: str = "") -> None:

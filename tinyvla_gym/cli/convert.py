@@ -19,7 +19,7 @@ class Convert:
 
     A run of TinyVLA's released code becomes a policy, a released base or an image-text-to-text
     model of transformers a backbone. A policy of ours gets an ONNX graph beside its weights, which
-    runs without torch.
+    runs without torch; the policy that comes with the package is such a folder.
     """
 
     source: Annotated[str, tyro.conf.Positional]

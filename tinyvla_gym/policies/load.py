@@ -27,7 +27,7 @@ def load_policy(where: str | Path) -> Policy:
         where: Without a slash a bundled policy's name (``"nano"``); a path that begins with
             ``.`` or ``/`` or exists is a checkpoint folder; ``owner/name`` is a hub id. A
             checkpoint with a graph in it is read with torch where that is installed; where it is
-            not, or after ``onnx:`` (``"onnx:./folder"``), ONNX Runtime runs the graph.
+            not, or after ``onnx:`` (``"onnx:nano"``), ONNX Runtime runs the graph.
 
     Raises:
         UnknownNameError: If no bundled policy has that name.

@@ -56,6 +56,37 @@ def test_the_graph_answers_as_before_from_the_file_beside_it(kind, tmp_path) -> 
     assert facts == {"model.safetensors": weights_digest(tmp_path)}
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_a_transposed_weight_is_taken_from_the_file_too(kind, tmp_path) -> None:
+    write_folder(tmp_path, kind)
+    model = onnx.load(tmp_path / "model.onnx")
+    weight = next(one for one in model.graph.initializer if one.name == "model.layer.weight")
+    turned = np.ascontiguousarray(numpy_helper.to_array(weight).T)
+    weight.CopyFrom(numpy_helper.from_array(turned, "val_7"))
+    product = helper.make_node("Gemm", ["x", "val_7"], ["y"], transB=1)
+    model.graph.node[0].CopyFrom(product)
+    onnx.save(model, tmp_path / "model.onnx")
+    before, _ = answer(tmp_path)
+
+    point_to_weights(tmp_path)
+
+    graph = onnx.load(tmp_path / "model.onnx", load_external_data=False).graph
+    assert [one.name for one in graph.initializer if not one.external_data] == ["model.other"]
+    np.testing.assert_allclose(answer(tmp_path)[0], before, rtol=0, atol=1e-6)
+
+
+def test_what_the_exporter_notes_about_our_source_is_dropped(tmp_path) -> None:
+    write_folder(tmp_path, np.float16)
+    model = onnx.load(tmp_path / "model.onnx")
+    note = model.graph.node[0].metadata_props.add()
+    note.key, note.value = "stack_trace", "in a folder of ours"
+    onnx.save(model, tmp_path / "model.onnx")
+
+    point_to_weights(tmp_path)
+
+    assert b"a folder of ours" not in (tmp_path / "model.onnx").read_bytes()
+
+
 def test_what_the_exporter_has_changed_stays_in_the_graph(tmp_path) -> None:
     write_folder(tmp_path, np.float16)
 

@@ -6,8 +6,11 @@ widened by the graph; a runtime does so once, when it opens it.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tinyvla_gym.policies.checkpoint import GRAPH, WEIGHTS, weights_digest
 
@@ -15,41 +18,81 @@ PREFIX = "model."
 """What the exporter puts before a weight's name."""
 _STORED = {"F16": 10, "F32": 1, "I64": 7}
 """Kinds of numbers in a safetensors file -> ONNX's numbers for them."""
+_KINDS = {"F16": np.float16, "F32": np.float32}
 
 
 def point_to_weights(folder: Path) -> None:
     """Takes the weights out of a graph, in place, where the file beside it has the same.
 
     Args:
-        folder: A checkpoint with its weights and a graph that holds them once more. What the
-            exporter has computed from weights stays in the graph.
+        folder: A checkpoint with its weights and a graph that holds them once more, as they are or
+            transposed. What else the exporter has computed from weights stays in the graph; what
+            it notes about our source code does not.
     """
     import onnx
 
-    graph = onnx.load(folder / GRAPH)
+    model = onnx.load(folder / GRAPH)
     places = _places(folder / WEIGHTS)
-    widened = []
-    for tensor in graph.graph.initializer:
-        place = places.get(tensor.name.removeprefix(PREFIX))
-        if place is None or place["shape"] != list(tensor.dims):
+    turned = _transposed(folder / WEIGHTS, places)
+    before: list[Any] = []
+    for tensor in model.graph.initializer:
+        place, kinds = places.get(tensor.name.removeprefix(PREFIX)), []
+        if place is None and len(tensor.dims) == 2:
+            values = onnx.numpy_helper.to_array(tensor).tobytes()
+            place, kinds = places.get(turned.get(values, "")), ["Transpose"]
+        if place is None or (not kinds and place["shape"] != list(tensor.dims)):
             continue
-        stored = _STORED[place["dtype"]]
-        if stored != tensor.data_type:
-            name, wanted = tensor.name, tensor.data_type
-            tensor.name = f"{name}.stored"
-            widened.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=wanted))
-        _point(tensor, stored, place)
-    nodes = [*widened, *graph.graph.node]
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
-    entry = graph.metadata_props.add()
+        if _STORED[place["dtype"]] != tensor.data_type:
+            kinds = ["Cast", *kinds]
+        before += _nodes(kinds, tensor)
+        _point(tensor, place)
+    _finish(model, before)
+    entry = model.metadata_props.add()
     entry.key, entry.value = WEIGHTS, weights_digest(folder)
-    (folder / GRAPH).write_bytes(graph.SerializeToString())
+    (folder / GRAPH).write_bytes(model.SerializeToString())
 
 
-def _point(tensor: Any, stored: int, place: dict[str, Any]) -> None:
+def _nodes(kinds: list[str], tensor: Any) -> list[Any]:
+    """Nodes that make a tensor of what is stored; the tensor gets the latter's name."""
+    import onnx
+
+    names = [f"{tensor.name}.stored{step}" for step in range(len(kinds))] + [tensor.name]
+    tensor.name = names[0]
+    return [
+        onnx.helper.make_node(
+            kind, [given], [made], **({"to": tensor.data_type} if kind == "Cast" else {})
+        )
+        for kind, given, made in zip(kinds, names, names[1:], strict=False)
+    ]
+
+
+def _finish(model: Any, before: list[Any]) -> None:
+    """Puts nodes before the others, and drops what no runtime reads: traces of our source."""
+    graph = model.graph
+    nodes = [*before, *graph.node]
+    for node in nodes:
+        del node.metadata_props[:]
+    for part in (graph.node, graph.value_info, graph.metadata_props):
+        del part[:]
+    graph.node.extend(nodes)
+
+
+def _transposed(path: Path, places: Mapping[str, dict[str, Any]]) -> dict[bytes, str]:
+    """The bytes of every stored matrix, widened and transposed, and its name."""
+    file = np.memmap(path, mode="r")
+    found = {}
+    for name, place in places.items():
+        if len(place["shape"]) == 2 and place["dtype"] in _KINDS:
+            stored = file[place["offset"] : place["offset"] + place["length"]]
+            matrix = stored.view(_KINDS[place["dtype"]]).reshape(place["shape"])
+            found[matrix.T.astype(np.float32).tobytes()] = name
+    return found
+
+
+def _point(tensor: Any, place: dict[str, Any]) -> None:
     tensor.ClearField("raw_data")
-    tensor.data_type = stored
+    tensor.dims[:] = place["shape"]
+    tensor.data_type = _STORED[place["dtype"]]
     tensor.data_location = type(tensor).EXTERNAL
     for key in ("location", "offset", "length"):
         entry = tensor.external_data.add()
