@@ -48,6 +48,8 @@ class Convert:
     """Embed noise levels in bfloat16, as the run did."""
     pool_padding: bool = False
     """Count padding as tokens, as the run did in batches."""
+    keep_adapters: bool = False
+    """Leave a run's LoRA adapters beside the weights instead of adding them in."""
     side: int | None = None
     """transformers: the square that the model reads [px]."""
     layers: int | None = None

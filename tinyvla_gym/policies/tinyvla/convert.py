@@ -36,6 +36,7 @@ class Wishes:
     prompt: PromptForm = "training"
     coarse_levels: bool = True
     pool_padding: bool = False
+    keep_adapters: bool = False
     name: str | None = None
     side: int | None = None
     layers: int | None = None
@@ -72,6 +73,7 @@ def convert(source: Path, out: Path, wishes: Wishes, interface: Interface | None
         prompt=wishes.prompt,
         coarse_levels=wishes.coarse_levels,
         pool_padding=wishes.pool_padding,
+        keep_adapters=wishes.keep_adapters,
         name=wishes.name,
     )
     policy.save_pretrained(out, half=wishes.half)

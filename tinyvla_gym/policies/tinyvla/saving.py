@@ -99,7 +99,7 @@ def load(folder: Path, base: Path | str | None = None) -> dict[str, Any]:
         check_weights(folder, weights, model.state_dict())
         model.load_state_dict(weights)  # half precision becomes float32
     else:
-        _load_adapted(folder, model, weights, lora)
+        load_adapted(folder, model, weights, lora)
     return parts
 
 
@@ -140,9 +140,20 @@ def _adapters_and_weights(model: TinyVLA) -> tuple[dict[str, Any] | None, dict[s
     return lora_facts(model), plain_weights(model)
 
 
-def _load_adapted(
+def load_adapted(
     folder: Path, model: TinyVLA, weights: Mapping[str, Tensor], lora: Mapping[str, Any]
 ) -> None:
+    """Puts adapters on a freshly built model and loads its weights and theirs.
+
+    Args:
+        folder: For messages.
+        model: Changed in place.
+        weights: By the names of ``lora.plain_weights``.
+        lora: Arguments of ``lora.add_lora``.
+
+    Raises:
+        CheckpointError: If they do not fit.
+    """
     from tinyvla_gym.policies.tinyvla.lora import add_lora, load_plain_weights, plain_weights
 
     try:

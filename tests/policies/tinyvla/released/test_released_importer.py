@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 
 from tinyvla_gym.errors import CheckpointError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build_backbone
+from tinyvla_gym.policies.tinyvla.lora import merge_lora
 from tinyvla_gym.policies.tinyvla.released.franka import franka_interface
 from tinyvla_gym.policies.tinyvla.released.importer import import_backbone, import_run
 
@@ -163,6 +164,31 @@ def test_a_run_without_the_frozen_part_wants_its_base(run, whole) -> None:
     joined, alone = the_run(run, base=whole / "base"), the_run(whole / "run")
     for name, tensor in alone.model.state_dict().items():
         assert torch.equal(tensor, joined.model.state_dict()[name]), name
+
+
+@torch.no_grad()
+def test_kept_adapters_say_the_same_as_merged_ones(whole, golden, tmp_path) -> None:
+    """Also after saving, and after merging them by our own means."""
+    merged, kept = (the_run(whole / "run", keep_adapters=keep) for keep in (False, True))
+    kept.save_pretrained(tmp_path / "kept")
+    read = type(kept).from_pretrained(tmp_path / "kept")
+    later = type(kept).from_pretrained(tmp_path / "kept")
+    merge_lora(later.model)
+    given = golden["run/eval_initial_noise"]
+
+    wanted = condition(merged.model, golden, 2)
+    for policy in (kept, read, later):
+        same(condition(policy.model, golden, 2), wanted, 1e-5)
+        actions = policy.model.sample(wanted[:1], given)
+        same(actions, merged.model.sample(wanted[:1], given), 1e-5)
+    names = [name for name in load_file(tmp_path / "kept" / "model.safetensors") if "lora_" in name]
+    assert len(names) == len(stored("adapter"))
+    assert json.loads((tmp_path / "kept" / "config.json").read_text())["lora"]["rank"] == 4
+
+
+def test_a_merged_run_has_no_adapters_to_keep(whole) -> None:
+    with pytest.raises(CheckpointError, match=r"no adapter_config\.json: there are no adapters"):
+        the_run(whole / "merged", keep_adapters=True)
 
 
 def test_newer_layouts_are_read_too(run, whole) -> None:

@@ -1,6 +1,8 @@
-"""LoRA adapters of a released run, added into the weights that they adapt."""
+"""LoRA adapters of a released run: added into the weights that they adapt, or kept beside them."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +16,62 @@ SETTINGS, STEM = "adapter_config.json", "adapter_model"
 UNKNOWN_HERE = ("use_rslora", "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern")
 
 
-def merge_adapters(folder: Path, weights: dict[str, Tensor]) -> int:
-    """Adds ``alpha / r * B A`` to each weight that a run adapts.
+@dataclass(frozen=True, kw_only=True)
+class Adapters:
+    """What a run has learnt beside the weights of its base.
+
+    Attributes:
+        rank: r.
+        alpha: Their scale is ``alpha / rank``.
+        dropout: Share of their inputs that training dropped.
+        pairs: Our name of each adapted weight (out, in) to A (r, in) and B (out, r).
+    """
+
+    rank: int
+    alpha: float
+    dropout: float
+    pairs: dict[str, tuple[Tensor, Tensor]]
+
+    def merged(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Adds ``alpha / r * B A`` to each weight that is adapted."""
+        scale = self.alpha / self.rank
+        sums = {
+            name: weights[name] + (high @ low) * scale for name, (low, high) in self.pairs.items()
+        }
+        return {**weights, **sums}
+
+    def beside(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Puts A and B beside the weights, by the names of ``lora.plain_weights``."""
+        halves = {
+            f"{name.removesuffix('.weight')}.lora_{letter}.weight": half
+            for name, pair in self.pairs.items()
+            for letter, half in zip("AB", pair, strict=True)
+        }
+        return {**weights, **halves}
+
+    def facts(self, part: str) -> dict[str, Any]:
+        """Arguments of ``lora.add_lora``; layers are named within ``part`` of the model."""
+        layers = [name.removeprefix(part).removesuffix(".weight") for name in self.pairs]
+        return {
+            "rank": self.rank,
+            "alpha": self.alpha,
+            "dropout": self.dropout,
+            "targets": layers,
+        }
+
+
+def read_adapters(folder: Path, weights: Mapping[str, Tensor]) -> Adapters:
+    """Reads a run's adapters.
 
     Args:
         folder: Holds ``adapter_config.json`` and ``adapter_model``.
-        weights: By our names; changed in place.
-
-    Returns:
-        The number of weights that were adapted.
+        weights: What they adapt, by our names.
 
     Raises:
         CheckpointError: If the files do not fit each other or the weights.
     """
-    scale = _scale(folder, _settings(folder))
-    pairs: dict[str, dict[str, Tensor]] = {}
+    rank, alpha, dropout = _numbers(folder, _settings(folder))
+    halves: dict[str, dict[str, Tensor]] = {}
     for name, tensor in read_weights(folder, STEM).items():
         adapted = adapted_weight(name)
         if adapted is None or adapted[0] not in weights:
@@ -37,19 +80,20 @@ def merge_adapters(folder: Path, weights: dict[str, Tensor]) -> int:
                 f"{STEM} has {name}, which adapts no weight of the base. Is it the right "
                 "base, and the right run?",
             )
-        pairs.setdefault(adapted[0], {})[adapted[1]] = tensor.float()
-    for name, pair in pairs.items():
+        halves.setdefault(adapted[0], {})[adapted[1]] = tensor.float()
+    pairs: dict[str, tuple[Tensor, Tensor]] = {}
+    for name, pair in halves.items():
         if pair.keys() != {"A", "B"}:
             raise CheckpointError(folder, f"{STEM} has only half of the adapter of {name}.")
-        weight, low, high = weights[name], pair["A"], pair["B"]
-        if (high.shape[0], low.shape[1], low.shape[0]) != (*weight.shape, high.shape[1]):
+        rows, columns = weights[name].shape
+        if (pair["A"].shape, pair["B"].shape) != ((rank, columns), (rows, rank)):
             raise CheckpointError(
                 folder,
-                f"{STEM} adapts {name} {tuple(weight.shape)} by {tuple(high.shape)} times "
-                f"{tuple(low.shape)}. Is it the right base?",
+                f"{STEM} adapts {name} {(rows, columns)} by {tuple(pair['B'].shape)} times "
+                f"{tuple(pair['A'].shape)}, with r={rank} in {SETTINGS}. Is it the right base?",
             )
-        weights[name] = weight + (high @ low) * scale
-    return len(pairs)
+        pairs[name] = pair["A"], pair["B"]
+    return Adapters(rank=rank, alpha=alpha, dropout=dropout, pairs=pairs)
 
 
 def has_adapters(folder: Path) -> bool:
@@ -67,7 +111,8 @@ def _settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def _scale(folder: Path, settings: dict[str, Any]) -> float:
+def _numbers(folder: Path, settings: dict[str, Any]) -> tuple[int, float, float]:
+    """Rank, alpha and dropout."""
     strange = [name for name in UNKNOWN_HERE if settings.get(name)]
     if settings.get("bias", "none") != "none":
         strange.append("bias")
@@ -78,6 +123,10 @@ def _scale(folder: Path, settings: dict[str, Any]) -> float:
             "Merge the adapters with peft and convert the merged weights.",
         )
     try:
-        return float(settings["lora_alpha"]) / int(settings["r"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        rank, alpha = int(settings["r"]), float(settings["lora_alpha"])
+        dropout = float(settings.get("lora_dropout", 0.0))
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(folder, f"{SETTINGS} has no sound lora_alpha and r.") from error
+    if rank < 1:
+        raise CheckpointError(folder, f"{SETTINGS} has no sound lora_alpha and r: r={rank}.")
+    return rank, alpha, dropout

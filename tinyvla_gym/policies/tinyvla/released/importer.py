@@ -15,9 +15,15 @@ from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build, build_backbone
 from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm
+from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.pretrained import Pretrained
-from tinyvla_gym.policies.tinyvla.released.adapters import has_adapters, merge_adapters
+from tinyvla_gym.policies.tinyvla.released.adapters import (
+    SETTINGS,
+    Adapters,
+    has_adapters,
+    read_adapters,
+)
 from tinyvla_gym.policies.tinyvla.released.names import renamed
 from tinyvla_gym.policies.tinyvla.released.settings import (
     backbone_options,
@@ -26,6 +32,7 @@ from tinyvla_gym.policies.tinyvla.released.settings import (
 )
 from tinyvla_gym.policies.tinyvla.released.statistics import released_normalizer
 from tinyvla_gym.policies.tinyvla.released.weights import read_weights
+from tinyvla_gym.policies.tinyvla.saving import load_adapted
 from tinyvla_gym.policies.tinyvla.strict import check_weights
 from tinyvla_gym.policies.tinyvla.vocabulary import FILE as VOCABULARY
 
@@ -65,9 +72,10 @@ def import_run(
     prompt: PromptForm = "training",
     coarse_levels: bool = True,
     pool_padding: bool = False,
+    keep_adapters: bool = False,
     name: str | None = None,
 ) -> TinyVLAPolicy:
-    """Reads a policy that the released code has trained, adapters merged.
+    """Reads a policy that the released code has trained.
 
     Args:
         folder: A run's folder, its ``checkpoint-N``, or a merged policy's; what a checkpoint does
@@ -81,6 +89,7 @@ def import_run(
         coarse_levels: Embeds noise levels in bfloat16, as the run did.
         pool_padding: Counts padding as tokens, as the run did. The released evaluation plans one
             sentence at a time, so that there is no padding and both agree.
+        keep_adapters: Leaves the adapters beside the weights instead of adding them in.
         name: What messages call the policy; the folder's name when None.
 
     Raises:
@@ -95,14 +104,18 @@ def import_run(
         "prompt": prompt,
         "pool_padding": pool_padding,
     }
-    weights = _run_weights(folder, base)
+    weights, adapters = _run_weights(folder, base)
     config = run_config(around, settings, options, weights)
     config = replace(config, coarse_levels=coarse_levels)
     _check_sizes(around, settings, interface)
     model = build(config, interface)
-    advice = "" if base else "If the run holds only a part of the weights, name its base."
-    check_weights(folder, weights, model.state_dict(), remedy=advice)
-    model.load_state_dict(weights)
+    if keep_adapters:
+        _keep(folder, model, weights, adapters)
+    else:
+        advice = "" if base else "If the run holds only a part of the weights, name its base."
+        whole = weights if adapters is None else adapters.merged(weights)
+        check_weights(folder, whole, model.state_dict(), remedy=advice)
+        model.load_state_dict(whole)
     spec = PolicySpec(
         name=name or folder.resolve().name,
         interface=interface,
@@ -114,15 +127,24 @@ def import_run(
     return TinyVLAPolicy(model, config, spec, normalizer, facts={"imported": str(folder)})
 
 
-def _run_weights(folder: Path, base: Path | None) -> dict[str, Tensor]:
-    """Base, then what the run says itself, then its adapters on top."""
+def _run_weights(folder: Path, base: Path | None) -> tuple[dict[str, Tensor], Adapters | None]:
+    """Base, then what the run says itself; and what its adapters add, if it has any."""
     weights: dict[str, Tensor] = {}
     if base is not None:
         weights |= renamed(read_weights(base, MODEL, "pytorch_model"))
     weights |= renamed(read_weights(folder, NON_LORA, MODEL, "pytorch_model"))
-    if has_adapters(folder):
-        merge_adapters(folder, weights)
-    return weights
+    return weights, read_adapters(folder, weights) if has_adapters(folder) else None
+
+
+def _keep(
+    folder: Path, model: TinyVLA, weights: dict[str, Tensor], adapters: Adapters | None
+) -> None:
+    """Loads a run's weights, and its adapters beside them."""
+    if adapters is None:
+        raise CheckpointError(
+            folder, f"it has no {SETTINGS}: there are no adapters to keep. Convert it without."
+        )
+    load_adapted(folder, model, adapters.beside(weights), adapters.facts(_PART))
 
 
 def _check_sizes(folder: Path, settings: dict[str, Any], interface: Interface) -> None:

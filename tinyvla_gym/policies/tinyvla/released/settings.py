@@ -12,15 +12,17 @@ from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 
-_BODY = (
+BODY = (
     *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
     *("intermediate_size", "max_position_embeddings", "hidden_act", "layer_norm_eps"),
     *("use_parallel_residual", "rotary_pct", "rotary_emb_base"),
 )
-_TOWER = (
+"""Settings of transformers' GPT-NeoX that make a body what it is."""
+TOWER = (
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
     *("image_size", "patch_size", "hidden_act", "layer_norm_eps"),
 )
+"""And of its CLIP or SigLIP towers."""
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -53,8 +55,8 @@ def backbone_options(folder: Path, settings: Mapping[str, Any], tokenizer: str) 
         tower = settings["vision_config"]["vision_tower"]
         name = str(tower["vision_model_name_or_path"])
         options = {
-            "vision": {"model_type": _tower_kind(folder, name), **_chosen(tower, _TOWER)},
-            "body": _chosen(settings, _BODY),
+            "vision": {"model_type": _tower_kind(folder, name), **_chosen(tower, TOWER)},
+            "body": _chosen(settings, BODY),
             "layer": int(tower["mm_vision_select_layer"]),
             "projection": str(settings["vision_config"]["mm_projector"]["mm_projector_type"]),
             "tokenizer": tokenizer,
