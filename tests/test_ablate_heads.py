@@ -16,7 +16,7 @@ from scripts.ablate_heads import (
     settled_steps,
     table,
 )
-from tinyvla_gym.data.cache import ROOT_VARIABLE
+from tinyvla_gym.data.places import ROOT_VARIABLE
 from tinyvla_gym.demonstrations import Plan, collect
 from tinyvla_gym.envs.registration import REACH_ID
 from tinyvla_gym.errors import ConfigError

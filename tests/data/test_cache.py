@@ -167,7 +167,7 @@ def test_a_root_that_cannot_be_written_is_named(dataset_folder, tmp_path):
 
 
 def test_a_disk_that_is_too_small_is_said_beforehand(dataset_folder, root, monkeypatch):
-    monkeypatch.setattr("tinyvla_gym.data.cache._free_bytes", lambda folder: 10)
+    monkeypatch.setattr("tinyvla_gym.data.arrays._free_bytes", lambda folder: 10)
 
     with pytest.raises(OutputError, match="TINYVLA_CACHE"):
         open_cache(dataset_folder, cache_root=root)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import tinyvla_gym  # noqa: F401 (registers the ids)
-from tinyvla_gym.data.cache import ROOT_VARIABLE, open_cache
+from tinyvla_gym.data.cache import open_cache
 from tinyvla_gym.data.lerobot import Dataset
+from tinyvla_gym.data.places import ROOT_VARIABLE
 from tinyvla_gym.demonstrations import Plan, collect
 from tinyvla_gym.envs.registration import REACH_ID
 from tinyvla_gym.policies.policy import PolicySpec

@@ -128,12 +128,23 @@ def launched(rank, port, *arguments):
 
 
 @pytest.mark.slow  # starts Python twice
+@pytest.mark.parametrize("how", [(), ("--shard",)], ids=["copies", "pieces"])
 def test_launched_processes_learn_what_one_would(
-    reach_data, reach_frames, reach_spec, tmp_path
+    how, reach_data, reach_frames, reach_spec, tmp_path
 ) -> None:
     config = replace(preset("tiny"), steps=50, warmup_steps=25, parts=2)
     train(reach_frames, reach_spec, config, tmp_path / "one")
-    given = ("--data", reach_data, "--out", tmp_path / "two", "--preset", "tiny", "--steps", 50)
+    given = (
+        "--data",
+        reach_data,
+        "--out",
+        tmp_path / "two",
+        "--preset",
+        "tiny",
+        "--steps",
+        50,
+        *how,
+    )
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

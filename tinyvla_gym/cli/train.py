@@ -45,10 +45,17 @@ class Train:
     """Compute the backbone in bfloat16, for GPUs."""
     checkpointing: bool = False
     """Compute a transformer's activations twice instead of keeping them: less memory."""
+    shard: bool = False
+    """Several processes: each keeps pieces of the weights (FSDP) instead of a copy of all (DDP)."""
     device: str = "cpu"
     """cpu, cuda, or cuda:1; for several GPUs, start it with accelerate launch."""
     freeze_adapters: bool = False
     """Train projector and head alone: a control that shows what adapters are worth."""
+    augment: bool = True
+    """Shift and recolour each picture a little, anew every time it is shown."""
+    cache_features: bool = False
+    """Keep on the disk what the backbone's frozen eyes see, and look only once; with
+    --no-augment, and where eyes learn --freeze-adapters."""
     name: str | None = None
     """What reports call the policy; the preset's name if not given."""
     resume: bool = False
@@ -85,6 +92,7 @@ class Train:
                 start=self.start,
                 resume=self.resume,
                 device=self.device,
+                on_looked=lambda done, total: show("looking at the pictures", done, total),
                 on_decoded=lambda done, total: show("decoding the dataset", done, total),
                 on_progress=note,
                 on_forecast=lambda told: console.print(str(told), soft_wrap=True),
@@ -107,6 +115,9 @@ class Train:
             "checkpointing": self.checkpointing or None,
             "lora_rank": self.lora_rank,
             "freeze_adapters": self.freeze_adapters or None,
+            **({} if self.augment else {"shift_px": 0, "jitter": 0.0}),
+            "shard": self.shard or None,
+            "cache_features": self.cache_features or None,
         }
         config = replace(preset(self.preset), **lora(self.lora))
         if self.steps is not None:  # a short run warms up in half of it

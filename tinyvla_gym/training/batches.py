@@ -19,12 +19,21 @@ from torch import Tensor
 from tinyvla_gym.data.windows import chunk_indices
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.normalize import Normalizer
+from tinyvla_gym.policies.tinyvla.backbone import Seen
 from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
 from tinyvla_gym.training.config import TrainConfig
+
+Features = Mapping[str, tuple[NDArray[np.float32], ...]]
+"""Camera -> what a backbone perceives of every frame, each (frames, ...)."""
 
 
 class Frames(Protocol):
     """What training reads: ``data.cache.Cache`` is one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The data's; it changes with every picture."""
+        ...
 
     @property
     def images(self) -> Mapping[str, NDArray[np.uint8]]:
@@ -91,14 +100,9 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""
-        inputs = Inputs(
-            images=[image.to(device) for image in self.inputs.images],
-            words=self.inputs.words.to(device),
-            state=self.inputs.state.to(device),
-        )
         return replace(
             self,
-            inputs=inputs,
+            inputs=self.inputs.map(lambda tensor: tensor.to(device)),
             actions=self.actions.to(device),
             is_pad=self.is_pad.to(device),
             future=self.future.to(device),
@@ -115,6 +119,7 @@ class Batches:
         normalizer: Normalizer,
         model: TinyVLA,
         config: TrainConfig,
+        features: Features | None = None,
     ) -> None:
         """Prepares what all batches share.
 
@@ -124,6 +129,7 @@ class Batches:
             normalizer: The data's statistics.
             model: Only its ``tokenize`` is used.
             config: Batch size, augmentation, seed.
+            features: What the backbone makes of each camera's pictures, instead of pictures.
 
         Raises:
             ConfigError: If the data is too small for the batch's parts, or has none of a task
@@ -132,6 +138,7 @@ class Batches:
         self._frames = frames
         self._cameras = tuple(cameras)
         self._config = config
+        self._features = features
         self._state = normalizer.state(np.asarray(frames.state))
         self._action = normalizer.action(np.asarray(frames.action))
         sentences = sorted(set(frames.instructions))
@@ -174,20 +181,9 @@ class Batches:
         frames, episodes, where, is_pad = frames[own], episodes[own], where[own], is_pad[own]
         ahead = frames[:, None] + np.array(config.foresight_ticks, np.int64)  # (B, F)
         later = np.minimum(ahead, self._frames.ends[episodes][:, None] - 1)
-        images = [
-            augment(
-                self._frames.images[camera][frames],
-                rng,
-                config.shift_px,
-                config.jitter,
-                part=part,
-                parts=parts,
-            )
-            for camera in self._cameras
-        ]
         return Batch(
             inputs=Inputs(
-                images=[torch.from_numpy(image) for image in images],
+                images=self._images(frames, rng, part, parts),
                 words=self._words[words[own]],
                 state=torch.from_numpy(self._state[frames]),
             ),
@@ -198,6 +194,20 @@ class Batches:
             parts=parts,
             share=float(share),
         )
+
+    def _images(
+        self, frames: NDArray[np.int64], rng: np.random.Generator, part: int, parts: int
+    ) -> list[Seen]:
+        """Each camera's pictures of some frames, augmented; or what was perceived of them."""
+        if self._features is not None:
+            kept = [self._features[camera] for camera in self._cameras]
+            return [tuple(torch.from_numpy(one[frames]) for one in arrays) for arrays in kept]
+        shift_px, jitter = self._config.shift_px, self._config.jitter
+        pictures = [self._frames.images[camera][frames] for camera in self._cameras]
+        return [
+            torch.from_numpy(augment(one, rng, shift_px, jitter, part=part, parts=parts))
+            for one in pictures
+        ]
 
     def _indices(self, step: int) -> NDArray[np.int64]:
         """Frames of a step: every epoch is a fresh shuffle, cut into batches."""

@@ -68,6 +68,9 @@ class TrainConfig:
     """Random crop: pictures are padded by this much and cut back at a random place [px]."""
     jitter: float = 0.1
     """Largest relative change of brightness and of contrast."""
+    cache_features: bool = False
+    """Keeps on the disk what the backbone's frozen eyes make of each picture, and looks only once;
+    needs pictures that are not augmented, and eyes that do not learn."""
     shuffle_sentences: bool = True
     """Draws each sample's sentence from all that the dataset pairs with its task."""
     half: bool = False
@@ -84,6 +87,9 @@ class TrainConfig:
     not depend on this number, save for the adapters' dropout, which draws for each part."""
     processes: int = 1
     """Processes that share each batch's parts, one torch thread each."""
+    shard: bool = False
+    """Leaves to each process its pieces of the weights and their moments (FSDP), instead of a copy
+    of all of them (DDP): less memory, more talk."""
     log_every: int = 50
     """Steps per line of the log."""
     save_every: int = 500
@@ -103,6 +109,7 @@ class TrainConfig:
                 raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
         if any(count < 1 for count in self.task_repeats.values()):
             raise ConfigError(f"task_repeats must be at least 1 each, got {self.task_repeats}.")
+        self._check_cache()
         self._check_parts()
         self._check_lora()
         if self.save_every % self.log_every:
@@ -113,11 +120,21 @@ class TrainConfig:
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}.")
 
+    def _check_cache(self) -> None:
+        if self.cache_features and (self.shift_px or self.jitter):
+            raise ConfigError(
+                "cache_features=True needs pictures that stay as they are, and these are augmented "
+                f"by shift_px={self.shift_px} and jitter={self.jitter}: set both to 0 "
+                "(--no-augment)."
+            )
+
     def _check_parts(self) -> None:
         if self.processes > self.batch_size:
             raise ConfigError(
                 f"processes={self.processes} cannot share batches of {self.batch_size} frames."
             )
+        if self.shard and self.processes == 1:
+            raise ConfigError("shard=True needs processes to share the weights: at least 2.")
         if self.batch_size % self.cuts or self.cuts % self.processes or self.cuts > MAX_PARTS:
             raise ConfigError(
                 f"A batch of {self.batch_size} frames cannot be cut into {self.cuts} equal parts "

@@ -15,6 +15,7 @@ from tinyvla_gym.policies.load import load_policy
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec, check_fit
 from tinyvla_gym.policies.tinyvla.config import build
+from tinyvla_gym.policies.tinyvla.lora import merge_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.pretrained import Pretrained, is_backbone, load_backbone
 from tinyvla_gym.training.config import TrainConfig
@@ -35,6 +36,7 @@ def train_on_dataset(
     on_decoded: Callable[[int, int], None] = lambda _done, _total: None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_forecast: Callable[[Forecast], None] | None = None,
+    on_looked: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> TinyVLAPolicy:
     """Trains a policy for a dataset's interface and render profile.
 
@@ -50,6 +52,7 @@ def train_on_dataset(
         on_decoded: Told (done, total) episodes while the dataset is decoded.
         on_progress: Told of every line of the log.
         on_forecast: Told before the first step what the run will need.
+        on_looked: Told (done, total) pictures while the cache of features is filled.
 
     Returns:
         The policy, also saved as ``run/checkpoint``.
@@ -89,6 +92,7 @@ def train_on_dataset(
         device=device,
         on_progress=on_progress,
         on_forecast=on_forecast,
+        on_looked=on_looked,
     )
 
 
@@ -134,6 +138,7 @@ def _open_start(start: str, dataset: Dataset) -> TinyVLAPolicy:
     policy = load_policy(start)
     if not isinstance(policy, TinyVLAPolicy):
         raise ConfigError(f"{start} is no TinyVLA policy; training cannot go on from it.")
+    merge_lora(policy.model)  # its adapters become weights; the run may get its own
     check_fit(
         policy.spec,
         dataset.interface,

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tinyvla_gym.policies.tinyvla.model import Inputs
 from tinyvla_gym.training.batches import Batch
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.foresight import Learner
@@ -94,14 +93,9 @@ def forecast(
 
 
 def _first(batch: Batch, count: int) -> Batch:
-    inputs = Inputs(
-        images=[image[:count] for image in batch.inputs.images],
-        words=batch.inputs.words[:count],
-        state=batch.inputs.state[:count],
-    )
     return replace(
         batch,
-        inputs=inputs,
+        inputs=batch.inputs.map(lambda tensor: tensor[:count]),
         actions=batch.actions[:count],
         is_pad=batch.is_pad[:count],
         future=batch.future[:count],

@@ -25,16 +25,18 @@ from tinyvla_gym.training.batches import Batches, Frames
 from tinyvla_gym.training.checkpointing import forget_activations
 from tinyvla_gym.training.config import MAX_PARTS, TrainConfig
 from tinyvla_gym.training.ema import Ema
+from tinyvla_gym.training.feature_cache import open_features
 from tinyvla_gym.training.forecast import Forecast, forecast
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.logbook import Logbook, Progress
 from tinyvla_gym.training.rates import learning_share, weight_groups
+from tinyvla_gym.training.sharding import gathered, shard, whole
 from tinyvla_gym.training.state import load_state, save_state
 from tinyvla_gym.training.team import Team, launched_rank, run_as_team
 
 STATE, SETTINGS = "state.safetensors", "train.json"
 
-FREE = ("parts", "processes", "checkpointing", "log_every", "save_every")
+FREE = ("parts", "processes", "checkpointing", "cache_features", "shard", "log_every", "save_every")
 """Settings that a run may be resumed with otherwise: what is learnt does not depend on them."""
 
 
@@ -50,6 +52,7 @@ def train(
     device: str = "cpu",
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_forecast: Callable[[Forecast], None] | None = None,
+    on_looked: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> TinyVLAPolicy:
     """Trains a policy on a dataset's frames.
 
@@ -69,7 +72,9 @@ def train(
         device: ``cpu``, ``cuda`` or ``cuda:1``. Processes that ``accelerate launch`` started
             have devices of their own, and read and write the same ``run``.
         on_progress: Told of every line of the log.
-        on_forecast: Told before the first step what the run will need; not rehearsed when None.
+        on_forecast: Told before the first step what the run will need; not rehearsed when None,
+            or where processes hold pieces of the weights.
+        on_looked: Told (done, total) pictures while the cache of features is filled.
 
     Returns:
         The policy with averaged weights, on the CPU, also saved as ``run/checkpoint``.
@@ -82,6 +87,7 @@ def train(
     """
     torch.set_num_threads(1)
     interface = spec.interface
+    cameras = [camera.name for camera in interface.cameras]
     check_chunks(config.model, spec)
     if start is not None and start.config != config.model:
         raise ConfigError("The policy to start from has another model than the run's settings.")
@@ -102,9 +108,10 @@ def train(
         else:
             model.load_wheels()
         adapt(model, config)
-        batches = Batches(
-            frames, [camera.name for camera in interface.cameras], normalizer, model, config
-        )
+        features = None
+        if config.cache_features:
+            features = open_features(frames, cameras, model, config, team.device, on_looked)
+        batches = Batches(frames, cameras, normalizer, model, config, features)
         learner = Learner(
             model,
             times=len(config.foresight_ticks),
@@ -113,10 +120,16 @@ def train(
             half=config.half,
         )
         _make_ready(learner, config, team.device)
-        if team.rank == 0 and on_forecast is not None:
+        if team.rank == 0 and on_forecast is not None and not config.shard:
             part = batches.at(0, parts=config.cuts).to(team.device)
             on_forecast(forecast(learner, part, config))
-        model = _learn(learner, batches, config, run, team, on_progress).model.cpu()
+        averaged = _learn(learner, batches, config, run, team, on_progress).model
+        if config.shard:
+            model = build(config.model, interface)
+            adapt(model, config)
+            model.load_state_dict(gathered(averaged))
+        else:
+            model = averaged.cpu()
         if team.rank == 0:
             merge_lora(model)
             policy = TinyVLAPolicy(model, config.model, spec, normalizer, facts=facts)
@@ -156,7 +169,8 @@ def _make_ready(learner: Learner, config: TrainConfig, device: torch.device) -> 
         )
     if config.checkpointing:
         forget_activations(learner.model.backbone)
-    learner.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if not config.shard:  # otherwise its pieces go there
+        learner.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     learner.train()
 
 
@@ -170,6 +184,9 @@ def _learn(
 ) -> Learner:
     """One process's share of the run; returns the averaged weights."""
     ema = Ema(learner, config.ema_decay)
+    if config.shard:
+        for one in (learner, ema.model):
+            shard(one, team.size, team.device)
     groups = weight_groups(learner, config)
     trained = [weight for group in groups for weight in group["params"]]
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
@@ -183,8 +200,9 @@ def _learn(
             group["lr"] = share * group["peak"]
         optimizer.zero_grad(set_to_none=True)
         loss, waited_s = _take_parts(learner, batches, step, config, team)
-        team.average_gradients(learner)
-        norm = torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)
+        if not config.shard:  # pieces were averaged on the way back
+            team.average_gradients(learner)
+        norm = float(whole(torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)))
         optimizer.step()
         ema.update(learner, step)
         step += 1
@@ -192,9 +210,9 @@ def _learn(
         if logbook is not None:
             took_s = time.perf_counter() - began_s
             rate = share * config.learning_rate
-            logbook.note(step, mean_loss, float(norm), rate, waited_s, took_s)
-            if step % config.save_every == 0 or step == config.steps:
-                save_state(run / STATE, step, learner, ema, optimizer)
+            logbook.note(step, mean_loss, norm, rate, waited_s, took_s)
+        if step % config.save_every == 0 or step == config.steps:
+            save_state(run / STATE, step, learner, ema, optimizer, write=team.rank == 0)
     if logbook is not None:
         logbook.close()
     return ema.model

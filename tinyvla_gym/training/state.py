@@ -10,12 +10,19 @@ from torch import Tensor, nn
 
 from tinyvla_gym.errors import CheckpointError, OutputError
 from tinyvla_gym.training.ema import Ema
+from tinyvla_gym.training.sharding import piece, whole
 
 
 def save_state(
-    path: Path, step: int, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
+    path: Path,
+    step: int,
+    model: nn.Module,
+    ema: Ema,
+    optimizer: torch.optim.Optimizer,
+    *,
+    write: bool = True,
 ) -> None:
-    """Writes everything that the next step depends on.
+    """Writes everything that the next step depends on; whole, where processes hold pieces.
 
     Args:
         path: The file; an older one is replaced in one go.
@@ -23,6 +30,7 @@ def save_state(
         model: The weights.
         ema: The averaged weights.
         optimizer: AdamW, whose moments are kept.
+        write: Whether this process writes; others hand in their pieces only.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -32,8 +40,11 @@ def save_state(
     tensors |= {f"ema.{name}": tensor for name, tensor in ema.model.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
+    complete = {name: whole(tensor.detach()) for name, tensor in tensors.items()}
+    if not write:
+        return
     fresh = path.with_name(f".{path.name}.new")
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    plain = {name: tensor.cpu().contiguous().clone() for name, tensor in complete.items()}
     try:
         save_file(plain, fresh, metadata={"step": str(step)})
         os.replace(fresh, path)
@@ -51,12 +62,17 @@ def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Op
         with safe_open(path, "pt") as file:
             step = int(file.metadata()["step"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        model.load_state_dict(_part(tensors, "model."))
-        ema.model.load_state_dict(_part(tensors, "ema."))
+        _load_weights(model, _part(tensors, "model."))
+        _load_weights(ema.model, _part(tensors, "ema."))
         _load_moments(optimizer, _part(tensors, "optimizer."))
     except (OSError, SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(path, f"the run cannot be resumed from it: {error}") from error
     return step
+
+
+def _load_weights(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    own = model.state_dict()
+    model.load_state_dict({name: piece(t, own.get(name, t)) for name, t in tensors.items()})
 
 
 def _load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -69,6 +85,8 @@ def _load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) 
         known = moments.get(index, {}).values()  # none if the weight never had a gradient
         if any(moment.dim() and moment.shape != weight.shape for moment in known):
             raise ValueError(f"optimizer.{index} is not of the shape {tuple(weight.shape)}")
+        for name, moment in moments.get(index, {}).items():
+            moments[index][name] = piece(moment, weight) if moment.dim() else moment
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
 
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
+
+Seen = Tensor | tuple[Tensor, ...]
+"""A camera's pictures, uint8, (B, H, W, 3); or what a backbone's ``perceive`` made of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +42,25 @@ class Backbone(Protocol):
         """Turns sentences into integers, one row each; padding is the backbone's business."""
         ...
 
-    def __call__(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
+    def __call__(self, images: Sequence[Seen], words: Tensor) -> Tokens:
         """Looks and reads.
 
         Args:
-            images: One tensor per camera, in the interface's order, uint8, (B, H, W, 3).
+            images: One entry per camera, in the interface's order: uint8, (B, H, W, 3), or what
+                a ``Perceiving`` backbone has made of it before.
             words: What ``tokenize`` gave, first dimension B.
         """
+        ...
+
+
+class Perceiving(Protocol):
+    """A backbone that looks without having read, so that what it saw can be kept."""
+
+    @property
+    def perceiver(self) -> nn.Module:
+        """The part that looks; while its weights stand still, so does what it sees."""
+        ...
+
+    def perceive(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Looks at one camera's pictures, uint8, (B, H, W, 3); first dimensions are B."""
         ...

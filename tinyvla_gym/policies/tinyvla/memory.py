@@ -11,7 +11,7 @@ class Memory:
     """Remembers what an encoder of integers or levels made of each row, while weights stand still.
 
     Each row is encoded alone, so that an answer never depends on the rows beside it. Training,
-    other devices than the CPU, compilation and export go straight to the encoder.
+    other devices than the CPU, weights in pieces, compilation and export go straight to the encoder.
     """
 
     def __init__(self) -> None:
@@ -35,6 +35,7 @@ class Memory:
             or encoder.training
             or rows.device.type != "cpu"
             or not len(rows)
+            or any(type(weight) is not nn.Parameter for weight in encoder.parameters())
         ):
             return encoder(rows)
         weights = tuple((w.data_ptr(), w._version) for w in encoder.parameters())

@@ -8,12 +8,13 @@
 Shapes: B batch, K actions in a chunk, A action entries, S state entries, C backbone features.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from tinyvla_gym.policies.tinyvla.backbone import Seen
 from tinyvla_gym.policies.tinyvla.heads.head import Head, in_full_precision
 
 
@@ -22,14 +23,22 @@ class Inputs:
     """A batch as the model reads it.
 
     Attributes:
-        images: One tensor per camera, uint8, (B, H, W, 3).
+        images: One entry per camera, uint8, (B, H, W, 3), or what was perceived of it.
         words: What the backbone's ``tokenize`` gave, first dimension B.
         state: Normalised, (B, S).
     """
 
-    images: Sequence[Tensor]
+    images: Sequence[Seen]
     words: Tensor
     state: Tensor
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Inputs":
+        """The batch with every tensor changed."""
+        images = [
+            change(seen) if isinstance(seen, Tensor) else tuple(map(change, seen))
+            for seen in self.images
+        ]
+        return Inputs(images=images, words=change(self.words), state=change(self.state))
 
 
 class TinyVLA(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import GPTNeoXConfig, GPTNeoXModel
 
 from tinyvla_gym.errors import ConfigError
-from tinyvla_gym.policies.tinyvla.backbone import Tokens
+from tinyvla_gym.policies.tinyvla.backbone import Seen, Tokens
 from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm, conversation
 from tinyvla_gym.policies.tinyvla.llava_pythia.vision import Eyes, projector
 from tinyvla_gym.policies.tinyvla.pictures import CLIP_MEAN, CLIP_STD, PicturePath, Pictures
@@ -96,9 +96,22 @@ class LlavaPythia(nn.Module):
         """Turns sentences into prompts, int64, (B, L)."""
         return self._prompts(sentences)
 
-    def forward(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
+    @property
+    def perceiver(self) -> nn.Module:
+        """The eyes; see ``Perceiving``."""
+        return self.eyes
+
+    def perceive(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Maps a camera's pictures, uint8, (B, H, W, 3) to patch features, (B, P, V)."""
+        return (self._patches([self.pictures(image)]),)
+
+    def forward(self, images: Sequence[Seen], words: Tensor) -> Tokens:
         """Looks and reads; see ``Backbone``."""
-        return self.understand([self.pictures(image) for image in images], words)
+        pictures = [self.pictures(image) for image in images if isinstance(image, Tensor)]
+        if pictures:
+            return self.understand(pictures, words)
+        patches = torch.cat([seen[0] for seen in images])  # (cameras * B, P, V)
+        return self._read(self._tokens(patches.to(self.body.dtype), len(words)), words)
 
     def understand(self, pixels: Sequence[Tensor], words: Tensor) -> Tokens:
         """Reads prepared pictures.
@@ -107,17 +120,24 @@ class LlavaPythia(nn.Module):
             pixels: One per camera, (B, 3, S, S).
             words: What ``tokenize`` gave, (B, L).
         """
-        embeddings, mask = self._spliced(self.look(pixels), words)
+        return self._read(self.look(pixels), words)
+
+    def _read(self, tokens: Tensor, words: Tensor) -> Tokens:
+        """Reads the cameras' tokens (B, cameras * P, C) in the middle of prompts."""
+        embeddings, mask = self._spliced(tokens, words)
         seen = self.body(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
         counts = torch.ones_like(mask) if self._pool_padding else mask
         return Tokens(features=seen.float(), mask=counts)
 
     def look(self, pixels: Sequence[Tensor]) -> Tensor:
         """Maps each camera's pixels (B, 3, S, S) to their tokens in a row, (B, cameras * P, C)."""
-        kind = self.body.dtype
-        count = len(pixels[0])
-        tokens = self.projector(self.eyes(torch.cat(list(pixels)).to(kind)))  # (cameras * B, P, C)
-        return torch.cat(tokens.split(count), dim=1)
+        return self._tokens(self._patches(pixels), len(pixels[0]))
+
+    def _patches(self, pixels: Sequence[Tensor]) -> Tensor:
+        return self.eyes(torch.cat(list(pixels)).to(self.body.dtype))  # (cameras * B, P, V)
+
+    def _tokens(self, patches: Tensor, count: int) -> Tensor:
+        return torch.cat(self.projector(patches).split(count), dim=1)  # (B, cameras * P, C)
 
     def _spliced(self, tokens: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Puts the cameras' tokens in their place; embeddings (B, T, C) and mask (B, T)."""

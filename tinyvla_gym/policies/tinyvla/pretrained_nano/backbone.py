@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tinyvla_gym.policies.tinyvla.backbone import Tokens
+from tinyvla_gym.policies.tinyvla.backbone import Seen, Tokens
 from tinyvla_gym.policies.tinyvla.memory import Memory
 from tinyvla_gym.policies.tinyvla.pretrained_nano import wheels
 from tinyvla_gym.policies.tinyvla.pretrained_nano.eyes import CHANNELS, Eyes
@@ -100,7 +100,16 @@ class PretrainedNano(nn.Module):
         """Turns sentences into pieces, int64, (B, L)."""
         return self.reader.tokenize(sentences, self.vocabulary)
 
-    def forward(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
+    @property
+    def perceiver(self) -> nn.Module:
+        """The eyes' trunk, which is never trained; see ``Perceiving``."""
+        return self.eyes.trunk
+
+    def perceive(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Maps a camera's pictures, uint8, (B, H, W, 3) to the trunk's two maps."""
+        return self.eyes.trunk(image)
+
+    def forward(self, images: Sequence[Seen], words: Tensor) -> Tokens:
         """Looks and reads; see ``Backbone``."""
         meaning = self._meanings.recall(self.reader, words)  # (B, C_read)
         features = self.projector([self.eyes(image) for image in images], meaning)  # (B, T, C)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tinyvla_gym.policies.tinyvla.backbone import Seen
+
 STEM = 32
 BLOCKS = (  # outputs, kernel, stride, how many times wider inside
     *((16, 3, 1, 1), (24, 3, 2, 6), (24, 3, 1, 6)),
@@ -41,9 +43,12 @@ class Eyes(nn.Module):
         self.trunk = Trunk(blocks[:MIDDLE])
         self.top = nn.Sequential(*blocks[MIDDLE:])
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps uint8 pictures (B, H, W, 3) to maps at a quarter, an eighth and a sixteenth."""
-        fine, middle = self.trunk(images)
+    def forward(self, images: Seen) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps uint8 pictures (B, H, W, 3) to maps at a quarter, an eighth and a sixteenth.
+
+        In place of pictures it takes what the trunk has made of them.
+        """
+        fine, middle = self.trunk(images) if isinstance(images, Tensor) else images
         return fine, middle, self.top(middle)
 
 

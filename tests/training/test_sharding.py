@@ -1,0 +1,119 @@
+"""Tests for training/sharding.py: two processes with pieces learn what one would."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from fakes import INTERFACE
+from pretrained_models import OPTIONS
+from training_runs import log, weights
+
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.tinyvla.config import build
+from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.foresight import Learner
+from tinyvla_gym.training.loop import adapt, train
+from tinyvla_gym.training.sharding import gathered, piece, shard, whole
+from tinyvla_gym.training.team import run_as_team
+
+LLAVA = preset("toy-llava").model.backbone_options
+KINDS = {
+    "everything": {},
+    "adapters": {"backbone": "llava_pythia", "backbone_options": LLAVA},
+    "remembered sentences": {"backbone": "pretrained_nano", "backbone_options": OPTIONS},
+}
+
+
+def config(settings, kind, **changes):
+    """Four steps, for pieces are slow where a step is short."""
+    short = {"steps": 4, "log_every": 1, "save_every": 2}
+    lora = {"lora_rank": 2, "lora_dropout": 0.0} if KINDS[kind] else {}
+    model = replace(settings.model, **KINDS[kind])
+    return replace(settings, model=model, parts=2, **{**short, **lora, **changes})
+
+
+def curve(run):
+    return [(float(row["loss"]), float(row["gradient_norm"])) for row in log(run)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_curve_is_that_of_one_process(
+    kind, reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    alone = config(settings, kind)
+    train(reach_frames, reach_spec, alone, tmp_path / "one")
+
+    train(reach_frames, reach_spec, replace(alone, processes=2, shard=True), tmp_path / "two")
+
+    for one, two in zip(curve(tmp_path / "one"), curve(tmp_path / "two"), strict=True):
+        assert two == pytest.approx(one, rel=1e-4)
+    for name, weight in weights(tmp_path / "one").items():
+        found = weights(tmp_path / "two")[name]
+        torch.testing.assert_close(found, weight, rtol=1e-3, atol=1e-3)  # float16
+
+
+def test_a_run_in_pieces_goes_on_whole_and_the_other_way_round(
+    reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def stop(line):
+        if line.step == 3:  # one step after a state
+            raise Interrupted
+
+    whole_run = config(settings, "adapters")
+    pieces = replace(whole_run, processes=2, shard=True)
+    train(reach_frames, reach_spec, whole_run, tmp_path / "one")
+
+    for first, then in ((pieces, whole_run), (whole_run, pieces)):
+        run = tmp_path / f"from-{first.processes}"
+        with pytest.raises(Interrupted):
+            train(reach_frames, reach_spec, first, run, on_progress=stop)
+        train(reach_frames, reach_spec, then, run, resume=True)
+
+        for one, two in zip(curve(tmp_path / "one"), curve(run), strict=True):
+            assert two == pytest.approx(one, rel=1e-4)
+
+
+def a_learner(settings):
+    torch.manual_seed(0)
+    model = build(config(settings, "adapters").model, INTERFACE)
+    adapt(model, config(settings, "adapters"))
+    return Learner(model, times=1, state_size=2, weight=0.5)
+
+
+def test_a_process_keeps_its_pieces_and_can_ask_for_the_rest(settings, tmp_path) -> None:
+    before = a_learner(settings).state_dict()
+
+    def work(team):
+        learner = a_learner(settings)
+        shard(learner, team.size, team.device)
+        own = sum(weight.to_local().numel() for weight in learner.parameters())
+        weight = next(learner.parameters())
+        again = whole(piece(before["model.norm.weight"], weight))
+        facts = {"own": own, "state": gathered(learner), "again": again}
+        torch.save(facts, tmp_path / f"{team.rank}.pt")
+
+    run_as_team(2, work)
+
+    found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    total = sum(tensor.numel() for tensor in a_learner(settings).parameters())
+    assert sum(facts["own"] for facts in found) == total
+    assert max(facts["own"] for facts in found) < 0.55 * total
+    for facts in found:
+        assert facts["state"].keys() == before.keys()
+        assert all(torch.equal(tensor, before[key]) for key, tensor in facts["state"].items())
+        assert torch.equal(facts["again"], before["model.norm.weight"])
+
+
+def test_what_is_whole_stays_as_it_is() -> None:
+    tensor = torch.ones(3)
+
+    assert whole(tensor) is tensor
+    assert piece(tensor, torch.zeros(3)) is tensor
+
+
+def test_one_process_has_nobody_to_share_with(settings) -> None:
+    with pytest.raises(ConfigError, match="shard=True needs processes to share the weights"):
+        replace(settings, shard=True)

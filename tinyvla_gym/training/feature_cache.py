@@ -1,0 +1,116 @@
+"""What frozen eyes make of a dataset's pictures: computed once, kept on the disk, mapped.
+
+Below the kept features nothing may learn and nothing may change: where it would, the cache is
+refused, because features that are no longer true would be learnt from without a word.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tinyvla_gym.data.arrays import Layout, open_arrays
+from tinyvla_gym.data.places import default_cache_root
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.tinyvla.backbone import Perceiving
+from tinyvla_gym.policies.tinyvla.model import TinyVLA
+from tinyvla_gym.training.batches import Features, Frames
+from tinyvla_gym.training.config import TrainConfig
+
+AT_ONCE = 32
+"""Pictures that are looked at together."""
+
+
+def open_features(
+    frames: Frames,
+    cameras: list[str],
+    model: TinyVLA,
+    config: TrainConfig,
+    device: torch.device,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Features:
+    """Maps what a model's eyes make of every frame, and looks at them all if nobody has yet.
+
+    Args:
+        frames: The data.
+        cameras: Which cameras.
+        model: With its adapters, fresh ones; on the CPU, and there again afterwards.
+        config: Whose ``half`` counts, and the backbone's options.
+        device: Where to look.
+        progress: Told (done, total) pictures.
+
+    Raises:
+        ConfigError: If the backbone cannot look without having read, or its eyes learn.
+        OutputError: If the features cannot be written, or do not fit on the disk.
+    """
+    backbone = _perceiving(model)
+    mode = model.training
+    model.eval()
+    backbone.perceiver.to(device)
+
+    def look(camera: str, rows: slice) -> tuple[NDArray[np.float32], ...]:
+        pictures = torch.from_numpy(np.array(frames.images[camera][rows])).to(device)
+        half = torch.autocast(device.type, torch.bfloat16) if config.half else nullcontext()
+        with torch.no_grad(), half:
+            return tuple(seen.float().cpu().numpy() for seen in backbone.perceive(pictures))
+
+    count, layouts = len(frames.state), {}
+    for camera in cameras:
+        for place, seen in enumerate(look(camera, slice(0, 1))):
+            shape = (count, *seen.shape[1:])
+            layouts[f"{camera}.{place}"] = Layout(np.dtype(np.float32), shape)
+
+    def fill(arrays: dict[str, NDArray]) -> None:
+        for turn, camera in enumerate(cameras):
+            for start in range(0, count, AT_ONCE):
+                rows = slice(start, min(start + AT_ONCE, count))
+                for place, seen in enumerate(look(camera, rows)):
+                    arrays[f"{camera}.{place}"][rows] = seen
+                progress(turn * count + rows.stop, len(cameras) * count)
+
+    key = _key(frames, cameras, backbone.perceiver, config)
+    arrays = open_arrays(default_cache_root() / f"features-{key[:16]}", key, layouts, fill)
+    backbone.perceiver.cpu()
+    model.train(mode)
+    return {
+        camera: tuple(arrays[name] for name in layouts if name.rpartition(".")[0] == camera)
+        for camera in cameras
+    }
+
+
+def _perceiving(model: TinyVLA) -> Perceiving:
+    if not hasattr(model.backbone, "perceive"):  # an adapted one passes the question on
+        raise ConfigError(
+            "cache_features=True: this backbone reads the sentence while it looks, or learns as a "
+            "whole, so that nothing can be kept. Train without it."
+        )
+    backbone = cast(Perceiving, model.backbone)
+    learning = [name for name, w in backbone.perceiver.named_parameters() if w.requires_grad]
+    if learning:
+        raise ConfigError(
+            f"cache_features=True: the backbone's eyes learn ({learning[0]} and "
+            f"{len(learning) - 1} more), and what they see changes with every step. Freeze them "
+            "(lora_rank and freeze_adapters), or train without it."
+        )
+    return backbone
+
+
+def _key(frames: Frames, cameras: list[str], perceiver: nn.Module, config: TrainConfig) -> str:
+    """A digest of all that the features depend on."""
+    options = {name: o for name, o in config.model.backbone_options.items() if name != "tokenizer"}
+    said = [frames.fingerprint, cameras, config.model.backbone, options, config.half]
+    digest = hashlib.sha256(json.dumps(said).encode())
+    for name, tensor in sorted(perceiver.state_dict().items()):
+        if "lora_" not in name:  # fresh and frozen, so that they change nothing
+            digest.update(name.replace(".base_layer", "").encode() + _bytes(tensor))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().float().cpu().contiguous().numpy().tobytes()
