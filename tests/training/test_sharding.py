@@ -1,5 +1,11 @@
-"""Tests for training/sharding.py: two processes with pieces learn what one would."""
+"""Tests for training/sharding.py: two processes with pieces learn what one would.
 
+They are forked as a launcher would start them, so that this process never holds pieces itself.
+"""
+
+import multiprocessing as mp
+import os
+import socket
 from dataclasses import replace
 
 import pytest
@@ -17,8 +23,7 @@ from tinyvla_gym.training.sharding import gathered, piece, shard, whole
 from tinyvla_gym.training.team import run_as_team
 
 LLAVA = preset("toy-llava").model.backbone_options
-KINDS = {
-    "everything": {},
+KINDS = {  # tests/training/test_team.py trains everything
     "adapters": {"backbone": "llava_pythia", "backbone_options": LLAVA},
     "remembered sentences": {"backbone": "pretrained_nano", "backbone_options": OPTIONS},
 }
@@ -27,9 +32,29 @@ KINDS = {
 def config(settings, kind, **changes):
     """Four steps, for pieces are slow where a step is short."""
     short = {"steps": 4, "log_every": 1, "save_every": 2}
-    lora = {"lora_rank": 2, "lora_dropout": 0.0} if KINDS[kind] else {}
+    lora = {"lora_rank": 2, "lora_dropout": 0.0}
     model = replace(settings.model, **KINDS[kind])
     return replace(settings, model=model, parts=2, **{**short, **lora, **changes})
+
+
+def launched(work, succeeds=True):
+    """Does work in two processes, each told who it is as a launcher tells it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def join(rank):
+        told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        os.environ |= {name: str(value) for name, value in (told | where).items()}
+        work()
+
+    pair = [mp.get_context("fork").Process(target=join, args=(rank,)) for rank in range(2)]
+    for process in pair:
+        process.start()
+    for process in pair:
+        process.join(300)
+    assert (not any(process.exitcode for process in pair)) == succeeds
 
 
 def curve(run):
@@ -43,7 +68,8 @@ def test_the_loss_curve_is_that_of_one_process(
     alone = config(settings, kind)
     train(reach_frames, reach_spec, alone, tmp_path / "one")
 
-    train(reach_frames, reach_spec, replace(alone, processes=2, shard=True), tmp_path / "two")
+    pieces = replace(alone, processes=2, shard=True)
+    launched(lambda: train(reach_frames, reach_spec, pieces, tmp_path / "two"))
 
     for one, two in zip(curve(tmp_path / "one"), curve(tmp_path / "two"), strict=True):
         assert two == pytest.approx(one, rel=1e-4)
@@ -62,17 +88,19 @@ def test_a_run_in_pieces_goes_on_whole_and_the_other_way_round(
         if line.step == 3:  # one step after a state
             raise Interrupted
 
-    whole_run = config(settings, "adapters")
-    pieces = replace(whole_run, processes=2, shard=True)
-    train(reach_frames, reach_spec, whole_run, tmp_path / "one")
+    alone = config(settings, "adapters")
+    pieces = replace(alone, processes=2, shard=True)
+    given = reach_frames, reach_spec
+    train(*given, alone, tmp_path / "one")
 
-    for first, then in ((pieces, whole_run), (whole_run, pieces)):
-        run = tmp_path / f"from-{first.processes}"
-        with pytest.raises(Interrupted):
-            train(reach_frames, reach_spec, first, run, on_progress=stop)
-        train(reach_frames, reach_spec, then, run, resume=True)
+    launched(lambda: train(*given, pieces, tmp_path / "first", on_progress=stop), succeeds=False)
+    train(*given, alone, tmp_path / "first", resume=True)
+    with pytest.raises(Interrupted):
+        train(*given, alone, tmp_path / "then", on_progress=stop)
+    launched(lambda: train(*given, pieces, tmp_path / "then", resume=True))
 
-        for one, two in zip(curve(tmp_path / "one"), curve(run), strict=True):
+    for run in ("first", "then"):
+        for one, two in zip(curve(tmp_path / "one"), curve(tmp_path / run), strict=True):
             assert two == pytest.approx(one, rel=1e-4)
 
 
@@ -86,7 +114,7 @@ def a_learner(settings):
 def test_a_process_keeps_its_pieces_and_can_ask_for_the_rest(settings, tmp_path) -> None:
     before = a_learner(settings).state_dict()
 
-    def work(team):
+    def keep(team):
         learner = a_learner(settings)
         shard(learner, team.size, team.device)
         own = sum(weight.to_local().numel() for weight in learner.parameters())
@@ -95,7 +123,7 @@ def test_a_process_keeps_its_pieces_and_can_ask_for_the_rest(settings, tmp_path)
         facts = {"own": own, "state": gathered(learner), "again": again}
         torch.save(facts, tmp_path / f"{team.rank}.pt")
 
-    run_as_team(2, work)
+    launched(lambda: run_as_team(2, keep))
 
     found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     total = sum(tensor.numel() for tensor in a_learner(settings).parameters())
@@ -117,3 +145,10 @@ def test_what_is_whole_stays_as_it_is() -> None:
 def test_one_process_has_nobody_to_share_with(settings) -> None:
     with pytest.raises(ConfigError, match="shard=True needs processes to share the weights"):
         replace(settings, shard=True)
+
+
+def test_forks_cannot_share_weights(reach_frames, reach_spec, settings, tmp_path) -> None:
+    pieces = replace(settings, parts=2, processes=2, shard=True)
+
+    with pytest.raises(ConfigError, match="that a launcher has started: accelerate launch"):
+        train(reach_frames, reach_spec, pieces, tmp_path / "run")

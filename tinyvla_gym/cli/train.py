@@ -46,7 +46,7 @@ class Train:
     checkpointing: bool = False
     """Compute a transformer's activations twice instead of keeping them: less memory."""
     shard: bool = False
-    """Several processes: each keeps pieces of the weights (FSDP) instead of a copy of all (DDP)."""
+    """With accelerate launch: each process keeps pieces of the weights (FSDP), not a copy (DDP)."""
     device: str = "cpu"
     """cpu, cuda, or cuda:1; for several GPUs, start it with accelerate launch."""
     freeze_adapters: bool = False

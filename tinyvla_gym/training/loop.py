@@ -32,7 +32,7 @@ from tinyvla_gym.training.logbook import Logbook, Progress
 from tinyvla_gym.training.rates import learning_share, weight_groups
 from tinyvla_gym.training.sharding import gathered, shard, whole
 from tinyvla_gym.training.state import load_state, save_state
-from tinyvla_gym.training.team import Team, launched_rank, run_as_team
+from tinyvla_gym.training.team import Team, check_launched, launched_rank, run_as_team
 
 STATE, SETTINGS = "state.safetensors", "train.json"
 
@@ -82,7 +82,8 @@ def train(
     Raises:
         OutputError: If ``run`` holds a run and ``resume`` is not set, or cannot be written.
         ConfigError: If the run that is resumed had another config or other data, or the spec
-            or the start has other chunks or another model than the config.
+            or the start has other chunks or another model than the config, or features cannot be
+            kept or weights not be shared.
         CheckpointError: If the state is damaged.
     """
     torch.set_num_threads(1)
@@ -91,6 +92,8 @@ def train(
     check_chunks(config.model, spec)
     if start is not None and start.config != config.model:
         raise ConfigError("The policy to start from has another model than the run's settings.")
+    if config.shard:
+        check_launched()
     origin = {key: value for key, value in (facts or {}).items() if key in ("data", "start")}
     if launched_rank() == 0:
         _open_run(run, {**config.to_dict(), **origin}, resume=resume)

@@ -72,6 +72,19 @@ def launched_rank() -> int:
     return int(os.environ["RANK"]) if launched_size() else 0
 
 
+def check_launched() -> None:
+    """Refuses to share weights among forks, which inherit a layout that is not theirs.
+
+    Raises:
+        ConfigError: If no launcher has started this process.
+    """
+    if not launched_size():
+        raise ConfigError(
+            "shard=True shares the weights among processes that a launcher has started: "
+            "accelerate launch --num_processes 2 --module tinyvla_gym.cli.main train --shard …"
+        )
+
+
 def run_as_team(size: int, work: Callable[[Team], None], device: str = "cpu") -> None:
     """Calls ``work`` in this process as rank 0 and in ``size - 1`` forks of it.
 

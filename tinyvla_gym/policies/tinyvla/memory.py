@@ -11,7 +11,8 @@ class Memory:
     """Remembers what an encoder of integers or levels made of each row, while weights stand still.
 
     Each row is encoded alone, so that an answer never depends on the rows beside it. Training,
-    other devices than the CPU, weights in pieces, compilation and export go straight to the encoder.
+    other devices than the CPU, weights in pieces, compilation and export go straight to the
+    encoder.
     """
 
     def __init__(self) -> None:
