@@ -16,6 +16,8 @@ from tinyvla_gym.errors import CheckpointError, MissingExtraError, OutputError
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS, GRAPH = "config.json", "model.safetensors", "model.onnx"
 VOCABULARY, CARD = "tokenizer.json", "README.md"
+AGAIN = "fetch or copy it again."
+"""What helps where a file has suffered on its way."""
 OURS = {CONFIG, WEIGHTS, GRAPH, VOCABULARY, CARD}
 """All that a checkpoint's folder may hold."""
 
@@ -86,11 +88,13 @@ def read_folder(folder: Path, *, kind: str) -> tuple[dict[str, Any], dict[str, A
         raise MissingExtraError("Reading a checkpoint", "tinyvla") from error
     path = folder / WEIGHTS
     if not path.is_file():
-        raise CheckpointError(folder, f"it has no {WEIGHTS}.")
+        raise CheckpointError(folder, f"it has no {WEIGHTS}; {AGAIN}")
     try:
         return config, load_file(path)
     except SafetensorError as error:
-        raise CheckpointError(folder, f"{WEIGHTS} is damaged or cut short: {error}") from error
+        raise CheckpointError(
+            folder, f"{WEIGHTS} is damaged or cut short, {AGAIN} ({error})"
+        ) from error
 
 
 def write_folder(

@@ -119,7 +119,8 @@ class Normalizer:
             if list(have) != list(want):
                 raise ConfigError(
                     f"The normaliser has {what} statistics for {', '.join(have) or 'nothing'}, "
-                    f"the interface has {', '.join(want)}."
+                    f"the interface has {', '.join(want)}. Use the statistics of the data that the "
+                    "policy was trained on."
                 )
 
         def column(table: Mapping[str, Any], key: str) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from transformers import AutoModel
 from tinyvla_gym.errors import CheckpointError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build_backbone
 from tinyvla_gym.policies.tinyvla.pretrained import Pretrained
+from tinyvla_gym.policies.tinyvla.released.weights import read_weights
 from tinyvla_gym.policies.tinyvla.strict import check_weights
 from tinyvla_gym.policies.tinyvla.vocabulary import FILE as VOCABULARY
 
@@ -56,7 +57,7 @@ def import_vlm(
     # What is left over are the language layers above the last one that is kept.
     weights = {name: held[name].float() for name in wanted if name in held}
     check_weights(folder, weights, wanted)
-    return Pretrained(name="vlm", options=options, weights=weights)
+    return Pretrained(name="vlm", options=options, weights=weights, source=str(folder))
 
 
 def _model(folder: Path) -> nn.Module:
@@ -67,13 +68,24 @@ def _model(folder: Path) -> nn.Module:
     except Exception as error:  # transformers passes on whatever its file readers raise
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise CheckpointError(
-            folder, f"its weights are missing, damaged or cut short; fetch them again. ({lines[0]})"
+            folder,
+            "its weights are missing, damaged or cut short; fetch them again. "
+            f"({_culprit(folder) or lines[0]})",
         ) from error
     unexpected = [name for name in report["unexpected_keys"] if "lm_head" not in name]
     for what, names in (("missing", report["missing_keys"]), ("unexpected", unexpected)):
         if names:
             raise CheckpointError(folder, f"{what} weights: {', '.join(sorted(names)[:5])}.")
     return model
+
+
+def _culprit(folder: Path) -> str:
+    """Says which of a folder's weight files cannot be read; nothing if all can."""
+    try:
+        read_weights(folder, "model", "pytorch_model")
+    except CheckpointError as error:
+        return str(error).partition(" cannot be used: ")[2]
+    return ""
 
 
 def _side(folder: Path, facts: dict[str, Any]) -> int:

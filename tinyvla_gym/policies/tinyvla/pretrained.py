@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from tinyvla_gym.errors import CheckpointError
-from tinyvla_gym.policies.checkpoint import VOCABULARY, read_config, read_folder, write_folder
+from tinyvla_gym.policies.checkpoint import (
+    VOCABULARY,
+    WEIGHTS,
+    read_config,
+    read_folder,
+    write_folder,
+)
 from tinyvla_gym.policies.hub import find_folder
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 from tinyvla_gym.policies.tinyvla.strict import check_weights
@@ -28,11 +34,13 @@ class Pretrained:
         name: Which backbone, a key of ``config.BACKBONES``.
         options: Its keyword arguments.
         weights: By their names in the backbone.
+        source: Where they were read.
     """
 
     name: str
     options: dict[str, Any]
     weights: dict[str, Tensor]
+    source: str
 
     def within(self, config: TinyVLAConfig) -> TinyVLAConfig:
         """Puts this backbone into a model's config."""
@@ -44,7 +52,8 @@ class Pretrained:
         Raises:
             CheckpointError: If they do not fit; it names them.
         """
-        check_weights(f"of the backbone {self.name}", self.weights, backbone.state_dict())
+        remedy = "Fetch or copy it again, together with its config.json."
+        check_weights(self.source, self.weights, backbone.state_dict(), remedy=remedy)
         backbone.load_state_dict(self.weights)
 
 
@@ -77,7 +86,7 @@ def load_backbone(where: Path | str) -> Pretrained:
         key: tensor.to(torch.float32) if tensor.is_floating_point() else tensor
         for key, tensor in weights.items()
     }
-    return Pretrained(name=name, options=options, weights=floats)
+    return Pretrained(name=name, options=options, weights=floats, source=str(folder / WEIGHTS))
 
 
 def is_backbone(where: Path | str) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 
 KIND = "tinyvla"
+TOGETHER = "Fetch or copy it again, together with its config.json."
 _PART = "backbone."
 
 
@@ -96,7 +97,7 @@ def load(folder: Path, base: Path | str | None = None) -> dict[str, Any]:
         weights = {**shared, **weights}
     lora = written.get("lora")
     if lora is None:
-        check_weights(folder, weights, model.state_dict())
+        check_weights(folder / WEIGHTS, weights, model.state_dict(), remedy=TOGETHER)
         model.load_state_dict(weights)  # half precision becomes float32
     else:
         load_adapted(folder, model, weights, lora)
@@ -160,7 +161,7 @@ def load_adapted(
         add_lora(model, **lora)
     except (TypeError, ValueError) as error:
         raise CheckpointError(folder, f"config.json's adapters do not fit: {error}") from error
-    check_weights(folder, weights, plain_weights(model))
+    check_weights(folder / WEIGHTS, weights, plain_weights(model), remedy=TOGETHER)
     load_plain_weights(model, weights)
 
 

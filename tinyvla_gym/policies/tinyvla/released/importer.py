@@ -58,8 +58,9 @@ def import_backbone(folder: Path, *, tokenizer: str | None = None) -> Pretrained
         for name, tensor in renamed(read_weights(folder, MODEL, "pytorch_model")).items()
     }
     config = TinyVLAConfig(backbone="llava_pythia", backbone_options=options)
-    check_weights(folder, weights, build_backbone(config, 1).state_dict())
-    return Pretrained(name="llava_pythia", options=options, weights=weights)
+    wanted = build_backbone(config, 1).state_dict()
+    check_weights(folder, weights, wanted, remedy="Do its weights and config.json belong together?")
+    return Pretrained(name="llava_pythia", options=options, weights=weights, source=str(folder))
 
 
 def import_run(

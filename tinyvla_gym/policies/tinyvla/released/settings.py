@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tinyvla_gym.errors import CheckpointError
+from tinyvla_gym.errors import CheckpointError, ConfigError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
@@ -109,16 +109,21 @@ def run_config(
             "give a trained run.",
         ) from error
     horizon = int(settings.get("chunk_size", 16))
-    return TinyVLAConfig(
-        backbone="llava_pythia",
-        backbone_options=dict(options),
-        horizon=horizon,
-        execute=max(1, horizon // 2),
-        widths=(firsts[0][0], firsts[1][0], firsts[2][0]),
-        step_size=step,
-        kernel=firsts[0][2],
-        fusion_layers=1,
-    )
+    try:
+        return TinyVLAConfig(
+            backbone="llava_pythia",
+            backbone_options=dict(options),
+            horizon=horizon,
+            execute=max(1, horizon // 2),
+            widths=(firsts[0][0], firsts[1][0], firsts[2][0]),
+            step_size=step,
+            kernel=firsts[0][2],
+            fusion_layers=1,
+        )
+    except ConfigError as error:
+        raise CheckpointError(
+            folder, f"{CONFIG} has chunk_size={horizon}, which does not fit its weights: {error}"
+        ) from error
 
 
 def _chosen(facts: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

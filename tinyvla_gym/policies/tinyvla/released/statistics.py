@@ -83,7 +83,7 @@ def read_statistics(path: Path) -> dict[str, NDArray[np.float64]]:
         raise CheckpointError(
             path.parent,
             f"{path.name} holds more than tensors and numbers, or is damaged, "
-            f"and is not opened: {error}",
+            f"and is not opened: {error}\nSave it again with nothing else in it.",
         ) from error
 
 

@@ -15,8 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tinyvla_gym.errors import CheckpointError
-
-AGAIN = "fetch or copy it again."
+from tinyvla_gym.policies.checkpoint import AGAIN
 
 
 def read_weights(folder: Path, *stems: str) -> dict[str, Tensor]:
@@ -64,7 +63,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             path.parent,
             f"{path.name} holds more than tensors and numbers, or is damaged, and is not opened: "
-            f"{_first_line(error)}",
+            f"{_first_line(error)}\nSave it again with nothing else in it.",
         ) from error
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise CheckpointError(
