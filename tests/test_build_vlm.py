@@ -10,7 +10,11 @@ import torch
 from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModel, GPTNeoXConfig, GPTNeoXForCausalLM
 
+import tinyvla_gym  # noqa: F401 (registers the ids)
 from scripts.build_vlm import Build, grafted, main
+from tinyvla_gym.data.places import ROOT_VARIABLE
+from tinyvla_gym.demonstrations import Plan, collect
+from tinyvla_gym.envs.registration import REACH_ID
 from tinyvla_gym.errors import CheckpointError, DatasetError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build_backbone
 from tinyvla_gym.policies.tinyvla.llava_pythia.talks import (
@@ -22,6 +26,8 @@ from tinyvla_gym.policies.tinyvla.llava_pythia.talks import (
 from tinyvla_gym.policies.tinyvla.pretrained import is_backbone, load_backbone
 from tinyvla_gym.policies.tinyvla.prompts import PICTURES
 from tinyvla_gym.policies.tinyvla.vocabulary import Bytes
+from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.dataset import train_on_dataset
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 50, 230)}
 EYES = CLIPVisionConfig(
@@ -145,6 +151,20 @@ def test_what_comes_out_is_a_backbone_that_sees_colours(built) -> None:
 
     assert is_backbone(built / "instructed")
     assert torch.cdist(tokens.pooled(), tokens.pooled())[0, 1:].min() > 0.1
+
+
+def test_training_starts_from_what_came_out(built, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "cache"))
+    collect([REACH_ID], tmp_path / "data", Plan(episodes=2, horizon=30, linger=2))
+    config = replace(preset("toy-llava"), steps=2, warmup_steps=1, batch_size=4, learning_rate=0.0)
+
+    policy = train_on_dataset(
+        tmp_path / "data", tmp_path / "run", config, name="toy", start=str(built / "instructed")
+    )
+
+    wanted = load_backbone(built / "instructed").weights
+    found = policy.model.backbone.state_dict()
+    assert all(torch.allclose(found[name], w, atol=1e-3) for name, w in wanted.items())  # float16
 
 
 def test_what_is_done_is_not_done_again(built, toy, monkeypatch) -> None:

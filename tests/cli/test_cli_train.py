@@ -5,7 +5,9 @@ import os
 import shutil
 
 import pytest
+import tyro
 
+from tinyvla_gym.cli.train import Train
 from tinyvla_gym.demonstrations import Plan, collect
 from tinyvla_gym.envs.registration import REACH_ID
 from tinyvla_gym.policies.load import load_policy
@@ -103,3 +105,23 @@ def test_without_torch_the_remedy_is_told(refused, monkeypatch, data, tmp_path) 
     monkeypatch.setitem(__import__("sys").modules, "tinyvla_gym.training.dataset", None)
 
     assert 'pip install "tinyvla-gym[tinyvla]"' in refused(*train(data, tmp_path / "run"))
+
+
+def test_the_options_for_frozen_eyes_and_for_pieces_become_settings(recorded, tmp_path) -> None:
+    options = ["--no-augment", "--cache-features", "--shard", "--processes", "2"]
+    given = [str(one) for one in train(recorded, tmp_path / "run", *options)[1:]]
+
+    config = tyro.cli(Train, args=given)._config()
+
+    assert (config.shift_px, config.jitter, config.cache_features) == (0, 0.0, True)
+    assert (config.shard, config.processes) == (True, 2)
+
+
+def test_features_of_pictures_that_change_are_refused_with_the_remedy(
+    refused, data, tmp_path
+) -> None:
+    assert "(--no-augment)" in refused(*train(data, tmp_path / "run", "--cache-features"))
+    assert "accelerate launch" in refused(
+        *train(data, tmp_path / "run", "--shard", "--processes", 2)
+    )
+    assert not (tmp_path / "run" / "train.json").exists()

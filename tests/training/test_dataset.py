@@ -22,6 +22,7 @@ from tinyvla_gym.errors import (
 )
 from tinyvla_gym.loop import rollout
 from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
 from tinyvla_gym.policies.tinyvla.pretrained import save_backbone
 from tinyvla_gym.training import dataset as training_dataset
 from tinyvla_gym.training.dataset import train_on_dataset
@@ -177,3 +178,22 @@ def test_other_picture_sizes_train_too(other_data, settings, tmp_path) -> None:
 
     env = gym.make(REACH_ID, **policy.spec.env_options, horizon=3)
     assert rollout(env, RecedingHorizon(policy), seed=500_001).steps <= 3
+
+
+def test_a_start_with_adapters_is_merged_first(trained, reach_data, settings, tmp_path) -> None:
+    adapted = load_policy(trained / "checkpoint")
+    add_lora(adapted.model, rank=2, alpha=4.0)
+    for name, weight in adapted.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    adapted.save_pretrained(tmp_path / "adapted")
+    merge_lora(adapted.model)
+    still = replace(settings, steps=2, warmup_steps=1, learning_rate=0.0)
+
+    policy = train_on_dataset(
+        reach_data, tmp_path / "run", still, name="toy", start=str(tmp_path / "adapted")
+    )
+
+    found = policy.model.state_dict()
+    for name, weight in adapted.model.state_dict().items():
+        torch.testing.assert_close(found[name], weight, rtol=1e-3, atol=1e-3)  # float16
