@@ -50,38 +50,65 @@ def open_features(
         OutputError: If the features cannot be written, or do not fit on the disk.
     """
     backbone = _perceiving(model)
+    looker = _Looker(frames, cameras, backbone, device, half=config.half)
     mode = model.training
     model.eval()
     backbone.perceiver.to(device)
-
-    def look(camera: str, rows: slice) -> tuple[NDArray[np.float32], ...]:
-        pictures = torch.from_numpy(np.array(frames.images[camera][rows])).to(device)
-        half = torch.autocast(device.type, torch.bfloat16) if config.half else nullcontext()
-        with torch.no_grad(), half:
-            return tuple(seen.float().cpu().numpy() for seen in backbone.perceive(pictures))
-
-    count, layouts = len(frames.state), {}
-    for camera in cameras:
-        for place, seen in enumerate(look(camera, slice(0, 1))):
-            shape = (count, *seen.shape[1:])
-            layouts[f"{camera}.{place}"] = Layout(np.dtype(np.float32), shape)
-
-    def fill(arrays: dict[str, NDArray]) -> None:
-        for turn, camera in enumerate(cameras):
-            for start in range(0, count, AT_ONCE):
-                rows = slice(start, min(start + AT_ONCE, count))
-                for place, seen in enumerate(look(camera, rows)):
-                    arrays[f"{camera}.{place}"][rows] = seen
-                progress(turn * count + rows.stop, len(cameras) * count)
-
+    layouts = looker.layouts()
     key = _key(frames, cameras, backbone.perceiver, config)
-    arrays = open_arrays(default_cache_root() / f"features-{key[:16]}", key, layouts, fill)
+    folder = default_cache_root() / f"features-{key[:16]}"
+    arrays = open_arrays(folder, key, layouts, lambda fresh: looker.fill(fresh, progress))
     backbone.perceiver.cpu()
     model.train(mode)
     return {
         camera: tuple(arrays[name] for name in layouts if name.rpartition(".")[0] == camera)
         for camera in cameras
     }
+
+
+class _Looker:
+    """Looks at a dataset's pictures through frozen eyes; arrays are named ``<camera>.<place>``."""
+
+    def __init__(
+        self,
+        frames: Frames,
+        cameras: list[str],
+        backbone: Perceiving,
+        device: torch.device,
+        *,
+        half: bool,
+    ) -> None:
+        self._frames = frames
+        self._cameras = cameras
+        self._backbone = backbone
+        self._device = device
+        self._half = half
+        self._count = len(frames.state)
+
+    def layouts(self) -> dict[str, Layout]:
+        """How large the features of all frames are; one picture of each camera tells."""
+        return {
+            f"{camera}.{place}": Layout(np.dtype(np.float32), (self._count, *seen.shape[1:]))
+            for camera in self._cameras
+            for place, seen in enumerate(self._look(camera, slice(0, 1)))
+        }
+
+    def fill(self, arrays: dict[str, NDArray], progress: Callable[[int, int], None]) -> None:
+        """Looks at everything."""
+        for turn, camera in enumerate(self._cameras):
+            for start in range(0, self._count, AT_ONCE):
+                rows = slice(start, min(start + AT_ONCE, self._count))
+                for place, seen in enumerate(self._look(camera, rows)):
+                    arrays[f"{camera}.{place}"][rows] = seen
+                progress(turn * self._count + rows.stop, len(self._cameras) * self._count)
+
+    @torch.no_grad()
+    def _look(self, camera: str, rows: slice) -> tuple[NDArray[np.float32], ...]:
+        pictures = torch.from_numpy(np.array(self._frames.images[camera][rows]))
+        kind = self._device.type
+        with torch.autocast(kind, torch.bfloat16) if self._half else nullcontext():
+            found = self._backbone.perceive(pictures.to(self._device))
+        return tuple(seen.float().cpu().numpy() for seen in found)
 
 
 def _perceiving(model: TinyVLA) -> Perceiving:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from tinyvla_gym.errors import CheckpointError, ConfigError, OutputError
+from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.config import build
@@ -105,12 +106,7 @@ def train(
 
     def work(team: Team) -> None:
         torch.manual_seed(config.seed)
-        model = build(config.model, interface)
-        if start is not None:
-            model.load_state_dict(start.model.state_dict())
-        else:
-            model.load_wheels()
-        adapt(model, config)
+        model = _begun(config, interface, start)
         features = None
         if config.cache_features:
             features = open_features(frames, cameras, model, config, team.device, on_looked)
@@ -141,6 +137,17 @@ def train(
 
     run_as_team(config.processes, work, device)
     return TinyVLAPolicy.from_pretrained(run / "checkpoint")  # what was rounded is what we give
+
+
+def _begun(config: TrainConfig, interface: Interface, start: TinyVLAPolicy | None) -> TinyVLA:
+    """The model that a run begins with, adapters on."""
+    model = build(config.model, interface)
+    if start is not None:
+        model.load_state_dict(start.model.state_dict())
+    else:
+        model.load_wheels()
+    adapt(model, config)
+    return model
 
 
 def adapt(model: TinyVLA, config: TrainConfig) -> None:
