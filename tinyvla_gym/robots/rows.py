@@ -44,7 +44,8 @@ ANSWER = np.dtype(
 def tick_row(rig: RigSpec) -> np.dtype[Any]:
     """One tick: what A arms of J joints said, and what they were told.
 
-    Joint commands of an arm that follows tool poses are NaN. Conditions count as in ``Condition``.
+    Joint commands of an arm that follows tool poses are NaN, and so are torques of an arm that does
+    not tell them. Conditions count as in ``Condition``.
     """
     arms, joints = len(rig.arms), rig.arms[0].arm.joints
     return np.dtype(
@@ -60,6 +61,7 @@ def tick_row(rig: RigSpec) -> np.dtype[Any]:
             ("tcp_position_m", "f8", (arms, 3)),
             ("tcp_rotation", "f8", (arms, 3, 3)),
             ("force_n", "f8", (arms, 3)),
+            ("external_torques_nm", "f8", (arms, joints)),
             ("gripper_open_frac", "f8", (arms,)),
             ("condition", "i1", (arms,)),
             ("command_joints_rad", "f8", (arms, joints)),
@@ -89,6 +91,8 @@ def write_tick(row: Row, states: list[ArmState], commands: Commands) -> None:
         for name in _READ:
             row[name][arm] = getattr(state, name)
         row["condition"][arm] = _CONDITIONS.index(state.condition)
+        torques_nm = state.external_torques_nm
+        row["external_torques_nm"][arm] = np.nan if torques_nm is None else torques_nm
         joints_rad = command.joints_rad
         row["command_joints_rad"][arm] = np.nan if joints_rad is None else joints_rad
         row["command_position_m"][arm] = command.tcp_position_m
@@ -114,6 +118,7 @@ def read_states(row: Row) -> list[ArmState]:
             force_n=row["force_n"][arm].copy(),
             gripper_open_frac=float(row["gripper_open_frac"][arm]),
             condition=_CONDITIONS[int(row["condition"][arm])],
+            external_torques_nm=_told(row["external_torques_nm"][arm]),
         )
         for arm in range(len(row["stamp_s"]))
     ]
@@ -123,7 +128,7 @@ def read_commands(row: Row) -> list[ArmCommand]:
     """What the arms were told, in the rig's order."""
     return [
         ArmCommand(
-            joints_rad=None if np.isnan(joints_rad).any() else joints_rad.copy(),
+            joints_rad=_told(joints_rad),
             tcp_position_m=row["command_position_m"][arm].copy(),
             tcp_rotation=row["command_rotation"][arm].copy(),
             gripper_open_frac=float(row["command_gripper_open_frac"][arm]),
@@ -131,6 +136,10 @@ def read_commands(row: Row) -> list[ArmCommand]:
         )
         for arm, joints_rad in enumerate(row["command_joints_rad"])
     ]
+
+
+def _told(numbers: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    return None if np.isnan(numbers).any() else numbers.copy()
 
 
 def event_row(event: SafetyEvent) -> Row:

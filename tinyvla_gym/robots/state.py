@@ -37,6 +37,8 @@ class ArmState:
         force_n: External force at the tool in the base frame [N], shape (3,).
         gripper_open_frac: Opening, 0 closed, 1 open.
         condition: What the arm's controller says about itself.
+        external_torques_nm: What acts on the joints from outside, as the arm's controller
+            estimates it, shape (J,); None where it tells nothing of that.
     """
 
     stamp_s: float
@@ -47,6 +49,7 @@ class ArmState:
     force_n: Array
     gripper_open_frac: float
     condition: Condition = Condition.OK
+    external_torques_nm: Array | None = None
 
     @property
     def is_finite(self) -> bool:

@@ -76,6 +76,7 @@ class FakeSession:
             joint_speeds_rad_s=np.zeros(7),
             tcp=tcp,
             force_n=np.zeros(3),
+            torques_nm=np.arange(7.0),
             condition=self.condition,
         )
 

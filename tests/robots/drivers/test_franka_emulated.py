@@ -1,5 +1,6 @@
 """The Franka driver and the vendor's real client, libfranka inside, against an emulated FR3."""
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -28,6 +29,14 @@ SPEC = replace(FRANKA.arms[0], host=own_address(51))
 def emulator() -> Iterator[FrankaEmulator]:
     with FrankaEmulator(SPEC.host, joints_rad=HOME) as emulator:
         yield emulator
+
+
+@pytest.fixture(autouse=True)
+def same_priority() -> Iterator[None]:
+    """The client makes a real-time thread of whoever connects; the other tests shall not be one."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    os.sched_setscheduler(0, *before)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The whole cycle of a reflex: the vendor's real client against an arm that keeps its limits."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,14 @@ pytest.importorskip("franky_sim", reason="franky-sim is not installed: pip insta
 
 PYTHON = Path(__file__).parents[3] / ".venv-peers/franka-sim/bin/python"
 BARE = replace(FRANKA.arms[0], host=own_address(55), tcp_offset_m=(0.0, 0.0, 0.0), tcp_yaw_rad=0.0)
+
+
+@pytest.fixture(autouse=True)
+def same_priority() -> Iterator[None]:
+    """The client makes a real-time thread of whoever connects; the other tests shall not be one."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    os.sched_setscheduler(0, *before)
 
 
 @pytest.fixture

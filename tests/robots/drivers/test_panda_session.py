@@ -57,6 +57,7 @@ class FakePanda:
             O_T_EE=columns(HOME.tcp_rotation, HOME.tcp_position_m),
             F_T_EE=columns(flange, SPEC.tcp_offset_m),
             O_F_ext_hat_K=[1.0, 2.0, 3.0, 0.0, 0.0, 0.0],
+            tau_ext_hat_filtered=[0.5] * 7,
             m_load=0.0,
             robot_mode=SimpleNamespace(name=self.mode),
             time=SimpleNamespace(to_sec=lambda: 7.0),
@@ -119,6 +120,7 @@ def test_a_reading_is_the_librarys_state(panda) -> None:
     np.testing.assert_allclose(reading.tcp_position_m, HOME.tcp_position_m)
     np.testing.assert_allclose(reading.tcp_rotation, HOME.tcp_rotation)
     np.testing.assert_allclose(reading.force_n, [1, 2, 3])
+    np.testing.assert_allclose(reading.external_torques_nm, [0.5] * 7)
     assert reading.gripper_open_frac == pytest.approx(0.75)
     assert arm.facts().software == "panda-python 1.1.1"
 

@@ -227,4 +227,5 @@ class FrankaArm:
             force_n=reading.force_n,
             gripper_open_frac=self._hand.read(),
             condition=reading.condition,
+            external_torques_nm=reading.torques_nm,
         )

@@ -46,6 +46,7 @@ class FrankaReading:
         joint_speeds_rad_s: Joint speeds, shape (7,).
         tcp: Tool to base, shape (4, 4).
         force_n: External force at the tool in the base frame [N], shape (3,).
+        torques_nm: External torques at the joints, shape (7,).
         condition: What the robot says about itself.
     """
 
@@ -54,6 +55,7 @@ class FrankaReading:
     joint_speeds_rad_s: Array
     tcp: Array
     force_n: Array
+    torques_nm: Array
     condition: Condition
 
 

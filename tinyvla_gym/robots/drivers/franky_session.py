@@ -2,7 +2,9 @@
 
 Facts that shape this file, all measured: an error of a motion is raised by the *next* call, so
 ``look`` polls; a motion cannot change its kind while it runs, so it is ended first; after a broken
-connection the library's object is of no use, so a recovery makes a new session.
+connection the library's object is of no use, so a recovery makes a new session. Connecting makes
+a real-time thread of the calling one, and the loop of 1 kHz inherits that: connect in a process
+that does nothing else, as a rig's controller is.
 """
 
 import contextlib
@@ -80,6 +82,7 @@ class FrankySession:
             joint_speeds_rad_s=np.array(state.dq, np.float64),
             tcp=np.array(state.O_T_EE.matrix, np.float64),
             force_n=np.array(state.O_F_ext_hat_K[:3], np.float64),
+            torques_nm=np.array(state.tau_ext_hat_filtered, np.float64),
             condition=condition,
         )
 

@@ -63,6 +63,7 @@ class PandaSession:
             joint_speeds_rad_s=np.array(state.dq, np.float64),
             tcp=_matrix(state.O_T_EE),
             force_n=np.array(state.O_F_ext_hat_K[:3], np.float64),
+            torques_nm=np.array(state.tau_ext_hat_filtered, np.float64),
             condition=CONDITION_OF_MODE[state.robot_mode.name.removeprefix("k")],
         )
 

@@ -13,7 +13,7 @@ from tinyvla_gym.robots.state import ArmCommand, ArmState, Condition
 
 
 class ShadowArm:
-    """Joints, tool and gripper are the shadow's; force, stamp and condition the real arm's.
+    """Joints, tool and gripper are the shadow's; forces, stamp and condition the real arm's.
 
     That nobody's program runs on the real controller is no fault here: nobody drives it.
     """
@@ -38,6 +38,7 @@ class ShadowArm:
             shadow,
             stamp_s=real.stamp_s,
             force_n=real.force_n,
+            external_torques_nm=real.external_torques_nm,
             condition=shadow.condition if idle else real.condition,
         )
 
