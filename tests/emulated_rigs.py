@@ -1,14 +1,17 @@
-"""Two emulated UR5e with grippers, as a rig for the vendor's real client."""
+"""Emulated arms with grippers, as rigs for the vendors' real clients: two UR5e, or one FR3."""
 
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
-from rigs import PAIR, own_address
+import pytest
+from rigs import FRANKA, PAIR, own_address
 from simulated_rigs import with_synthetic_cameras
 
 from tinyvla_gym.robots import real_time
 from tinyvla_gym.robots.drivers import ur
+from tinyvla_gym.robots.emulators.franka import FrankaEmulator
 from tinyvla_gym.robots.emulators.robotiq import RobotiqEmulator
 from tinyvla_gym.robots.emulators.ur_process import UrEmulatorProcess
 
@@ -32,6 +35,27 @@ def emulated_pair(first):
         for arm, emulator in zip(arms, (left, right), strict=True):
             emulator.call("machine.set_tool", arm.tcp_offset_m, arm.payload_kg)
         yield rig, (left, right)
+
+
+@contextmanager
+def emulated_franka(last):
+    """The rig and its emulator; ``last`` is the last number of its address."""
+    arm = replace(FRANKA.arms[0], host=own_address(last))
+    rig = with_synthetic_cameras(replace(FRANKA, arms=(arm,), serial=SERIAL))
+    with FrankaEmulator(arm.host, joints_rad=arm.home_rad) as emulator:
+        yield rig, emulator
+
+
+def _needs(client, emulator=None):
+    missing = [name for name in (client, emulator) if name and find_spec(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+EMULATED = [
+    pytest.param(emulated_pair, marks=_needs("rtde_control"), id="pair"),
+    pytest.param(emulated_franka, marks=_needs("franky", "franky_sim"), id="franka"),
+]
+"""Both rigs, each skipped with a reason where its client is missing."""
 
 
 def patient_run(*arguments, **options):

@@ -23,6 +23,9 @@ MESSAGES = {
     errors.ChunkLengthError(9, 8): (
         "execute=9 does not fit a chunk of 8 actions: choose 1 <= execute <= 8."
     ),
+    errors.PolicyLostError("nano", "its server was killed."): (
+        "The policy nano is lost: its server was killed. Start it again."
+    ),
     errors.WorkerDiedError("worker 1 (process 7)", range(2, 4), -9, ""): (
         "Worker 1 (process 7), with env 2, 3 in it, was killed by signal 9. Was memory short?\n"
         "All workers have been stopped: make a new vector env."
@@ -64,6 +67,7 @@ BUILT_IN = {
     errors.LiveEnvError: RuntimeError,
     errors.InterfaceMismatchError: ValueError,
     errors.ChunkLengthError: ValueError,
+    errors.PolicyLostError: ConnectionError,
     errors.ConfigError: ValueError,
     errors.WorkerDiedError: RuntimeError,
     errors.WorkerTimeoutError: TimeoutError,

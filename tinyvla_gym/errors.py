@@ -69,6 +69,13 @@ class ChunkLengthError(TinyVLAError, ValueError):
         )
 
 
+class PolicyLostError(TinyVLAError, ConnectionError):
+    """A policy that plans elsewhere, and does so no more."""
+
+    def __init__(self, policy: str, problem: str) -> None:
+        super().__init__(f"The policy {policy} is lost: {problem} Start it again.")
+
+
 class ConfigError(TinyVLAError, ValueError):
     """Settings that contradict each other or the machine."""
 

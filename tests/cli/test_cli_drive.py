@@ -9,11 +9,18 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from emulated_rigs import SERIAL, emulated_pair, patient_run
+import rig_policies
+from emulated_rigs import EMULATED, SERIAL, emulated_pair, patient_run
 from rigs import FRANKA, PAIR
 from simulated_rigs import simulated
 
+from tinyvla_gym.chunking import RecedingHorizon
 from tinyvla_gym.data.lerobot import Dataset
+from tinyvla_gym.envs.rig.env import RigEnv
+from tinyvla_gym.loop import rollout
+from tinyvla_gym.policies.simple import ReplayPolicy
+from tinyvla_gym.robots.codecs import rig_interface
+from tinyvla_gym.robots.coordinates import kinematics_of
 from tinyvla_gym.robots.native import NativeFileError, read_native
 from tinyvla_gym.robots.rig_file import parse_rig, write_rig
 
@@ -87,7 +94,7 @@ def test_a_drive_that_is_killed_leaves_what_the_rig_told(tmp_path, rig_file) -> 
 
 def test_somebody_must_drive(refused, rig_file) -> None:
     path = rig_file(simulated(FRANKA))
-    assert "either --policy or --teleop" in refused("drive", path)
+    assert "--policy, --teleop, or both" in refused("drive", path)
     assert "module:function" in refused("drive", path, "--teleop", "nowhere:nothing")
     assert "keyboard" in refused("drive", path, "--teleop", "nowhere")
 
@@ -100,35 +107,90 @@ def test_live_asks_for_the_serial_and_refuses_random(refused, rig_file, monkeypa
     assert "real arms" in refused("drive", path, "--policy", "random", "--live")
 
 
+def test_a_person_over_the_policys_shoulder_is_told_apart_in_every_tick(
+    cli, rig_file, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("tinyvla_gym.policies.load.KINDS", rig_policies.KINDS)
+    path = rig_file(simulated(FRANKA))
+    policy = rig_policies.save(tmp_path / "policy", "lifting", path)
+    out = tmp_path / "drives"
+    answer = cli("drive", path, "--policy", policy, "--teleop", "rig_policies:hand",
+                 "--seconds", "2", "--record", out)  # fmt: skip
+
+    assert answer.code == 0, answer
+    episode = Dataset(out).episode(0)
+    assert list(episode.sources) == ["policy"] * 10 + ["human"] * 8 + ["policy"] * 12
+    y_m = episode.state[:, 1]
+    assert y_m[19] > y_m[10] + 0.005  # the person pushed it aside
+    np.testing.assert_allclose(y_m[25:], y_m[25], atol=1e-3)  # and the policy left it there
+    assert y_m[25] > y_m[10] + 0.005
+    assert episode.state[-1, 2] > episode.state[0, 2] + 0.04
+
+
+def test_a_person_has_keys_of_its_own_for_success(refused, rig_file) -> None:
+    path = rig_file(simulated(FRANKA))
+    words = refused("drive", path, "--teleop", "keyboard", "--success", "key")
+    assert "a person's device has keys" in words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("emulated", EMULATED)
+def test_an_episode_on_an_emulated_rig_is_recorded_reopened_and_replayed(
+    cli, rig_file, tmp_path, monkeypatch, emulated
+) -> None:
+    monkeypatch.setattr("tinyvla_gym.policies.load.KINDS", rig_policies.KINDS)
+    monkeypatch.setattr("tinyvla_gym.robots.process.run", patient_run)
+    monkeypatch.setattr("builtins.input", lambda _: SERIAL)
+    out = tmp_path / "drives"
+    with emulated(91) as (rig, _):
+        path = rig_file(rig)
+        policy = rig_policies.save(tmp_path / "policy", "lifting", path)
+        height = rig_interface(rig).state[rig_policies.HEIGHT]
+        home_m, _ = kinematics_of(rig.arms[0]).tool_pose(np.array(rig.arms[0].home_rad))
+        answer = cli(
+            *("drive", path, "--policy", policy, "--teleop", "rig_policies:hand", "--live"),
+            *("--success", f"{height} > {home_m[2] + 0.045:.4f}"),
+            *("--seconds", "6", "--record", out),
+        )
+
+    assert answer.code == 0, answer
+    assert "success" in answer.out
+    episode = Dataset(out).episode(0)
+    assert set(episode.images) == {camera.name for camera in rig.cameras}
+    assert episode.source.startswith("policy 10, human 8, policy ")
+    assert episode.success[-1]
+    _, ticks, _ = read_native(out / "native" / "episode-000000.native")
+    assert len(ticks) > 20 * len(episode.action) / 15
+    moved_rad = np.ptp(ticks["joints_rad"][:, 0], axis=0)
+    assert moved_rad.max() > 0.02  # the real client moved it
+    told = np.isfinite(ticks["external_torques_nm"]).all()
+    assert told == rig.arms[0].model.startswith("f")  # a UR tells none
+    assert_replays(rig, episode)
+
+
+def assert_replays(rig, episode):
+    """In virtual time, the same actions lead to the same place."""
+    env = RigEnv(rig=simulated(rig), horizon=len(episode.action))
+    replay = RecedingHorizon(ReplayPolicy(env.interface, episode.action, horizon=1))
+    rollout(env, replay)
+    reached_m = env.observe()["state"][:3]
+    np.testing.assert_allclose(reached_m, episode.state[-1][:3], atol=0.03)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("rtde_control") is None, reason="ur-rtde is not installed")
-def test_an_episode_on_the_emulated_pair_is_recorded_reopened_and_replayed(
+def test_somebody_of_ones_own_drives_the_emulated_pair(
     cli, rig_file, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr("tinyvla_gym.robots.process.run", patient_run)
     monkeypatch.setattr("builtins.input", lambda _: SERIAL)
-    out = tmp_path / "drives"
-    with emulated_pair(91) as (rig, (left, _)):
+    with emulated_pair(95) as (rig, (left, _)):
         answer = cli(
             *("drive", rig_file(rig), "--teleop", "lifter:Lifter", "--live"),
-            *("--success", "left_tcp_z_m > 0.35", "--seconds", "4", "--record", out),
+            *("--success", "left_tcp_z_m > 0.35", "--seconds", "4"),
         )
         lifted_rad = left.look("machine.joints_rad")
 
     assert answer.code == 0, answer
     assert "success" in answer.out
-    episode = Dataset(out).episode(0)
-    assert set(episode.images) == {"top", "left_wrist", "right_wrist"}
-    assert episode.source == "human"
-    assert episode.success[-1]
-    assert np.abs(lifted_rad - rig.arms[0].home_rad).max() > 0.02  # the real client moved it
-    _, ticks, _ = read_native(out / "native" / "episode-000000.native")
-    assert len(ticks) > 20
-    # Replayed in virtual time, the same actions lead to the same place.
-    from tinyvla_gym.envs.rig.env import RigEnv
-
-    env = RigEnv(rig=simulated(rig))
-    env.reset()
-    for action in episode.action:
-        observation = env.step(action)[0]
-    np.testing.assert_allclose(observation["state"][:3], episode.state[-1][:3], atol=0.03)
+    assert np.abs(lifted_rad - rig.arms[0].home_rad).max() > 0.02

@@ -1,6 +1,6 @@
 """The controller in its own process: the same commands as in this one, and stops when it must."""
 
-import logging
+import builtins
 import multiprocessing
 import os
 import signal
@@ -10,13 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rig_policies
 from emulated_rigs import SERIAL, emulated_pair, patient_run
 from rigs import PAIR
 from simulated_rigs import simulated
+from stopping import assert_comes_to_rest, wait_until
 
+from tinyvla_gym.cli.main import main
 from tinyvla_gym.envs.rig.env import RigEnv
+from tinyvla_gym.policies.load import KINDS
+from tinyvla_gym.robots import process
 from tinyvla_gym.robots.controller import Controller
-from tinyvla_gym.robots.drivers import ur
 from tinyvla_gym.robots.faults import (
     ControlLostFault,
     EnvFaultedError,
@@ -25,11 +29,10 @@ from tinyvla_gym.robots.faults import (
 )
 from tinyvla_gym.robots.process import ProcessBody
 from tinyvla_gym.robots.readiness import NotReadyError
+from tinyvla_gym.robots.rig_file import write_rig
 from tinyvla_gym.robots.rows import read_states
-from tinyvla_gym.robots.ur_forward import UrKinematics
 
 RIG = simulated(PAIR)
-RESTS_RAD_S = 0.005
 needs_ur = pytest.mark.skipif(
     find_spec("rtde_control") is None, reason="ur-rtde is not installed: pip install ur-rtde"
 )
@@ -173,26 +176,6 @@ def drive_for_ever(pipe, rig):
         env.step(action)
 
 
-def wait_until(happens, timeout_s=30.0):
-    """Waits for something that other processes bring about."""
-    deadline_s = time.monotonic() + timeout_s
-    while not happens():
-        assert time.monotonic() < deadline_s, "it never happened"
-        time.sleep(0.01)
-
-
-def watch(emulator, kinematics, duration_s):
-    """Emulated time, tool position and joint speeds, as often as the pipe allows."""
-    rows, end_s = [], time.monotonic() + duration_s
-    while time.monotonic() < end_s:
-        reading = emulator.call("machine.reading")
-        position_m, _ = kinematics.tool_pose(np.array(reading["actual_q"]))
-        speed_rad_s = float(np.abs(reading["actual_qd"]).max())
-        rows.append((reading["timestamp"], *position_m, speed_rad_s))
-        time.sleep(0.002)
-    return np.array(rows)
-
-
 @needs_ur
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["env", "controller"])
@@ -204,27 +187,42 @@ def test_whoever_is_killed_the_arms_come_to_rest(victim) -> None:
         driver.start()
         assert pipe.poll(60.0), "it never began"
         controller = pipe.recv()
-        kinematics = UrKinematics.of(rig.arms[0])
-        wait_until(lambda: np.abs(emulators[0].look("machine.speeds_rad_s")).max() > 0.1)
-        for emulator in emulators:
-            emulator.put("machine.watchdog_hz", ur.WATCHDOG_HZ)  # what anybody but a test asks for
-        killed_s = emulators[0].look("machine.time_s")
-        os.kill(driver.pid if victim == "env" else controller, signal.SIGKILL)
-        rows = watch(emulators[0], kinematics, 1.2)
-        driver.kill()
-        driver.join()
+        dies = driver.pid if victim == "env" else controller
+        try:
+            assert_comes_to_rest(rig, emulators, victim, lambda: os.kill(dies, signal.SIGKILL))
+        finally:
+            driver.kill()
+            driver.join()
         wait_until(lambda: not Path(f"/proc/{controller}/stat").exists())
 
-    speeds = rows[:, -1]
-    trace = np.round(rows[:: max(1, len(rows) // 40), [0, -1]] - (killed_s, 0.0), 3).tolist()
-    assert speeds[-1] < RESTS_RAD_S, f"seconds since, and speed: {trace}"
-    resting = int(np.flatnonzero(speeds >= RESTS_RAD_S)[-1]) + 1
-    rest_s = rows[resting, 0] - killed_s
-    slower = speeds < 0.98 * np.maximum.accumulate(speeds)
-    slowing_s = rows[int(np.argmax(slower)), 0] - killed_s
-    travelled_m = float(np.linalg.norm(np.diff(rows[:, 1:4], axis=0), axis=1).sum())
-    measured = f"slows after {slowing_s:.3f} s, rests after {rest_s:.3f} s, {travelled_m:.3f} m"
-    logging.getLogger(__name__).warning("%s killed: %s", victim, measured)
-    assert slowing_s <= 0.25, measured
-    assert rest_s <= 0.5, measured
-    assert travelled_m <= 0.10, measured
+
+def drive_on_the_command_line(pipe, rig_file, folder):
+    """Drives until the policy is lost; tells the exit status."""
+    KINDS.update(rig_policies.KINDS)
+    builtins.input = lambda _: SERIAL
+    process.run = patient_run
+    arguments = ("drive", rig_file, "--policy", folder, "--live", "--seconds", "600")
+    pipe.send(main([*map(str, arguments)]))
+
+
+@needs_ur
+@pytest.mark.slow
+def test_when_the_policys_server_is_killed_the_arms_come_to_rest(tmp_path) -> None:
+    context = multiprocessing.get_context("spawn")
+    (ours, theirs), (pipe, driven) = context.Pipe(), context.Pipe()
+    server = context.Process(target=rig_policies.plan_for_ever, args=(theirs,), daemon=True)
+    server.start()
+    with emulated_pair(81) as (rig, emulators):
+        rig_file = tmp_path / "rig.yaml"
+        rig_file.write_text(write_rig(rig))
+        assert ours.poll(60.0), "nobody plans"
+        folder = rig_policies.save(tmp_path / "it", "elsewhere", rig_file, address=ours.recv())
+        driver = context.Process(target=drive_on_the_command_line, args=(driven, rig_file, folder))
+        driver.start()
+        try:
+            assert_comes_to_rest(rig, emulators, "policy", server.kill)
+            assert pipe.poll(30.0), "drive never ended"
+            assert pipe.recv() == 1
+        finally:
+            driver.kill()
+            driver.join()

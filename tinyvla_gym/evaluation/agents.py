@@ -14,7 +14,7 @@ from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.events import Source
 from tinyvla_gym.interface import ActionChunk, Observation
 from tinyvla_gym.policies.load import bundled, load_policy
-from tinyvla_gym.policies.policy import Policy, PolicySpec
+from tinyvla_gym.policies.policy import Policy, PolicySpec, check_alive
 from tinyvla_gym.policies.simple import RandomPolicy
 
 SCRIPTED = ("expert", "random")
@@ -39,6 +39,10 @@ class TimedPolicy:
     def reset(self, *, seed: int | None = None) -> None:
         """Resets the other policy."""
         self._policy.reset(seed=seed)
+
+    def check_alive(self) -> None:
+        """Asks the other policy."""
+        check_alive(self._policy)
 
     def plan(self, observation: Observation) -> ActionChunk:
         """Plans, timed."""

@@ -75,6 +75,8 @@ class Policy(Protocol):
 
     Normalisation, tokenising and devices are the policy's own business: what goes in is
     what ``env.step`` returned, and what comes out may be handed to ``env.step`` row by row.
+
+    One that plans in another process may have a method ``check_alive``, too; see below.
     """
 
     @property
@@ -116,6 +118,20 @@ class Policy(Protocol):
             Actions, float32, shape (N, K, A).
         """
         ...
+
+
+def check_alive(policy: Policy) -> None:
+    """Asks a policy that plans elsewhere whether it still does; others do not know the question.
+
+    Whoever moves real arms asks all the time, so that they do not drive through the rest of a plan
+    when nobody is there any more who would make the next one.
+
+    Raises:
+        PolicyLostError: If it does not.
+    """
+    ask = getattr(policy, "check_alive", None)
+    if ask is not None:
+        ask()
 
 
 def check_fit(

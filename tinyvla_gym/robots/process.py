@@ -10,8 +10,15 @@ from typing import Any
 import numpy as np
 
 from tinyvla_gym.robots.body import Due
-from tinyvla_gym.robots.faults import ControlLostFault, EnvFaultedError, RigFault
+from tinyvla_gym.robots.faults import (
+    ConnectionLostFault,
+    ControlLostFault,
+    EnvFaultedError,
+    OperatorRequired,
+    RigFault,
+)
 from tinyvla_gym.robots.real_time import Beat, run
+from tinyvla_gym.robots.recovery import RecoveryBudget
 from tinyvla_gym.robots.rows import read_error
 from tinyvla_gym.robots.servo import Rings
 from tinyvla_gym.robots.spec import RigSpec
@@ -45,6 +52,7 @@ class ProcessBody:
         """
         self._rig, self._live, self._target = rig, live, target or run
         self._renew()
+        self._budget = RecoveryBudget()
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._fault: RigFault | None = None
@@ -61,11 +69,13 @@ class ProcessBody:
         return self._process.pid if self._process else None
 
     def reset(self, *, recover: bool) -> None:
-        """See ``Body``. A controller that died is started anew if ``recover`` is wanted."""
-        if self._process is None or (recover and not self._process.is_alive()):
-            self.close()
-            self._renew()
-            self._start()
+        """See ``Body``. A controller that died is started anew if ``recover`` is wanted.
+
+        So is one that lost its connection to an arm: the vendors' libraries try to connect again
+        in threads of their own, and may crash at that.
+        """
+        if self._process is None or (recover and self._is_useless()):
+            self._start_anew()
         self._resets += 1
         answer = self._ask("reset", recover, _RESET_S)
         self.begun_s = float(answer["time_s"])
@@ -144,6 +154,18 @@ class ProcessBody:
             if self.now() > deadline_s:
                 raise ControlLostFault("", "its controller does not tick.")
             time.sleep(_POLL_S)
+
+    def _is_useless(self) -> bool:
+        assert self._process is not None
+        lost = isinstance(self.fault(), ConnectionLostFault)
+        return lost or not self._process.is_alive()
+
+    def _start_anew(self) -> None:
+        if self._process is not None and not self._budget.spend(self.now()):
+            raise OperatorRequired("", "its controller was started anew twice within a minute.")
+        self.close()
+        self._renew()
+        self._start()
 
     def _renew(self) -> None:
         self._rings, self._beat, self._resets = Rings(self._rig), Beat(), 0

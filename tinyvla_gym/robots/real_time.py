@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import time
 from multiprocessing.connection import Connection
 from typing import Any
@@ -102,6 +103,7 @@ def run(pipe: Connection, rig: RigSpec, rings: Rings, beat: Beat, *, live: bool)
                 pipe.send(answer_row(0, servo.begun_s, error))
             else:
                 pipe.send(verb)
+        _come_to_rest(rig, servo)
     except (_Orphaned, EOFError, OSError):
         _come_to_rest(rig, servo)
     finally:
@@ -157,7 +159,11 @@ def _sleep_until(due_s: float) -> None:
 
 
 def _prefer_this_process() -> None:
-    """Asks for a real-time scheduler, which not everybody gets, and keeps the collector away."""
+    """Asks for a real-time scheduler, which not everybody gets, and keeps the collector away.
+
+    Ctrl-C reaches all processes of a terminal; here the env says when to end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
     gc.disable()

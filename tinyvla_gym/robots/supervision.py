@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvla_gym.robots.faults import (
+    ConnectionLostFault,
     ControlLostFault,
     ForceFault,
     OperatorRequired,
@@ -34,7 +35,7 @@ _FAULTS = {
     Condition.REFLEX: ReflexFault,
     Condition.PROTECTIVE_STOP: ProtectiveStopFault,
     Condition.PROGRAM_STOPPED: ControlLostFault,
-    Condition.CONTROL_LOST: ControlLostFault,
+    Condition.CONTROL_LOST: ConnectionLostFault,
     Condition.EMERGENCY_STOP: OperatorRequired,
     Condition.SAFEGUARD_STOP: OperatorRequired,
     Condition.BRAKES_ENGAGED: OperatorRequired,

@@ -1,7 +1,7 @@
 """One or two arms as an env: real, a simulated shadow of real ones, or simulated throughout."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from tinyvla_gym.robots.spec import RigSpec
 
 Array = NDArray[np.float32]
 
-HORIZON = 450  # half a minute
+HORIZON, _WATCH_S = 450, 0.01  # half a minute; between two looks at whether somebody plans
 
 
 class RigEnv(ManipulationEnv):
@@ -62,6 +62,7 @@ class RigEnv(ManipulationEnv):
         success: str | Success | None = None,
         horizon: int = HORIZON,
         terminate_on_success: bool = True,
+        watch: Callable[[], None] | None = None,
         body: Body | None = None,
         cameras: Mapping[str, CameraSource] | None = None,
         render_mode: str | None = "rgb_array",
@@ -77,6 +78,7 @@ class RigEnv(ManipulationEnv):
             success: See ``read_success``.
             horizon: Control ticks after which the episode is truncated.
             terminate_on_success: Whether success ends the episode.
+            watch: Called a hundred times a second while a step waits; what it raises ends the step.
             body: Where the controller runs, for twins and tests; found from the rig when None.
             cameras: Sources by camera's name, for twins and tests; as the rig says when None.
             render_mode: ``rgb_array``; ``render()`` shows the cameras side by side.
@@ -103,6 +105,7 @@ class RigEnv(ManipulationEnv):
         self._sights = Sights(self.rig, self.body, sources if cameras is None else dict(cameras))
         self._own_sentence = instruction
         self._success = read_success(success, self.interface.state)
+        self._watch = watch
         self._fault: RigFault | None = None
         self._grid = Grid(start_s=0.0, period_s=1.0 / self.rig.control_hz)
         self._number = self._heard = 0
@@ -127,7 +130,10 @@ class RigEnv(ManipulationEnv):
         action = self._shaped(action)
         if self._running and not np.isfinite(action).all():
             self._submit({0: self.body.now()}, [action])  # refused, and the arms hold
-        return super().advance(action)
+        tick = super().advance(action)
+        if not self._running:
+            self.body.park()
+        return tick
 
     def schedule(self, chunk: Array) -> None:
         """Tells the controller of the next h actions, so that it drives through them.
@@ -213,6 +219,9 @@ class RigEnv(ManipulationEnv):
         else:
             self._scheduled.clear()
             self._submit({0: due_s}, [action])
+        while self._watch and due_s - self.body.now() > _WATCH_S:
+            self.body.wait_until(self.body.now() + _WATCH_S)
+            self._watch()
         self.body.wait_until(due_s)
         info = self._look()
         info["late_ms"] = 1e3 * (self._number - meant) * self._grid.period_s

@@ -129,9 +129,9 @@ class UrArm:
             joints_rad.tolist(), 0.0, 0.0, self._period_s, LOOKAHEAD_S, GAIN
         )
         if not sent:
-            condition = self._condition()
-            lost = Condition.CONTROL_LOST
-            self._latch.add(lost if condition is Condition.OK else condition)
+            condition, connected = self._condition(), self._control.isConnected()
+            refused = Condition.PROGRAM_STOPPED if connected else Condition.CONTROL_LOST
+            self._latch.add(refused if condition is Condition.OK else condition)
 
     def move_home(self, joints_rad: Array, *, speed_rad_s: float) -> None:
         """See ``ArmDriver``."""
