@@ -1,5 +1,7 @@
 """Whether a foreseen motion keeps the speeds: rule 9 for the tool, rule 11 for the joints."""
 
+from math import sin
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,8 +31,17 @@ class Envelope:
             row_s: Time between two rows [s].
             in_joints: Whether the rows are joint angles.
         """
-        self._limits = limits
+        self._speed_frac = limits.joint_speed_frac
         self._row_s = row_s
+        bounds = (
+            ("tcp_speed", limits.tcp_speed_m_s * row_s),
+            ("tcp_acceleration", limits.tcp_acceleration_m_s2 * row_s**2),
+            ("tcp_jerk", limits.tcp_jerk_m_s3 * row_s**3),
+        )
+        self._tool_bounds = [(name, (most_m * _EXACT) ** 2) for name, most_m in bounds]
+        # Rotations an angle apart differ by sqrt(8) sin(angle / 2) in the Frobenius norm.
+        turn_rad = limits.tcp_rotation_speed_rad_s * row_s
+        self._turn_bound = 8 * sin(turn_rad / 2) ** 2 * _EXACT
         self._model = arm.arm if in_joints else None
         self._low = np.array(arm.arm.joint_low_rad) + limits.joint_margin_rad - 1e-9
         self._high = np.array(arm.arm.joint_high_rad) - limits.joint_margin_rad + 1e-9
@@ -48,23 +59,14 @@ class Envelope:
         return self._tool_breach(positions_m, rotations) or self._joint_breach(foreseen)
 
     def _tool_breach(self, positions_m: Array, rotations: Array) -> tuple[int, str] | None:
-        limits, row_s = self._limits, self._row_s
-        bounds = (
-            ("tcp_speed", limits.tcp_speed_m_s * row_s),
-            ("tcp_acceleration", limits.tcp_acceleration_m_s2 * row_s**2),
-            ("tcp_jerk", limits.tcp_jerk_m_s3 * row_s**3),
-        )
         change = positions_m
-        for order, (name, most) in enumerate(bounds, 1):
+        for order, (name, most_squared) in enumerate(self._tool_bounds, 1):
             change = change[1:] - change[:-1]
             new = change[PAST - order :]  # differences that end at a command still to be sent
-            if not (new * new).sum(axis=1).max() <= (most * _EXACT) ** 2:
+            if not np.einsum("bi,bi->b", new, new).max() <= most_squared:
                 return 9, name
-        turned = rotations[PAST:] - rotations[PAST - 1 : -1]
-        # Rotations an angle apart differ by sqrt(8) sin(angle / 2) in the Frobenius norm.
-        most_rad = limits.tcp_rotation_speed_rad_s * row_s
-        most = 8 * np.sin(most_rad / 2) ** 2 * _EXACT
-        if not (turned * turned).sum(axis=(1, 2)).max() <= most:
+        turned = (rotations[PAST:] - rotations[PAST - 1 : -1]).reshape(-1, 9)
+        if not np.einsum("bi,bi->b", turned, turned).max() <= self._turn_bound:
             return 9, "tcp_rotation_speed"
         return None
 
@@ -77,7 +79,7 @@ class Envelope:
         if self._model.speed_laws:
             speed = (ahead - foreseen[PAST - 1 : -1]) / self._row_s
             down, up = self._model.joint_speed_max(ahead)
-            share = self._limits.joint_speed_frac
+            share = self._speed_frac
             if not ((speed <= share * up + 1e-9) & (speed >= share * down - 1e-9)).all():
                 return 11, "joint_speed"
         return None

@@ -32,8 +32,8 @@ class Fence:
         self._up = arm.base_rotation.T @ np.array([0.0, 0.0, 1.0])
         self._base_height_m = float(arm.base_position_m[2])  # the table is at z = 0 in the world
         gripper = arm.gripper
-        self._half_depth_m = gripper.finger_depth_m / 2
-        self._half_width_m = gripper.width_m / 2 + gripper.finger_thickness_m
+        half_width_m = gripper.width_m / 2 + gripper.finger_thickness_m
+        self._half_size_m = np.array([gripper.finger_depth_m / 2, half_width_m])
         self._lean_cosine = cos(limits.tilt_rad)
 
     def outside_m(self, position_m: Array) -> float:
@@ -64,16 +64,20 @@ class Fence:
 
     def fingertip_height_m(self, positions_m: Array, rotations: Array) -> Array:
         """Height of the lowest fingertip corner over the table, shapes (B, 3), (B, 3, 3)."""
-        sides = np.abs(self._up @ rotations)  # (B, 3): how vertical each tool axis is
-        drop_m = sides[:, 0] * self._half_depth_m + sides[:, 1] * self._half_width_m
-        return positions_m @ self._up + self._base_height_m - drop_m
+        return self._height_m(positions_m, self._up @ rotations)
 
     def breach(self, positions_m: Array, rotations: Array) -> tuple[int, str] | None:
         """Rule and name of the first limit that a path of B tool poses leaves, or None."""
         if not self._workspace.contains(positions_m).all():
             return 6, "workspace"
-        if not (self.fingertip_height_m(positions_m, rotations) >= -_EXACT).all():
+        upright = self._up @ rotations
+        if not (self._height_m(positions_m, upright) >= -_EXACT).all():
             return 7, "table"
-        if not (-(rotations[:, :, 2] @ self._up) >= self._lean_cosine - _EXACT).all():
+        if not (-upright[:, 2] >= self._lean_cosine - _EXACT).all():
             return 8, "tilt"
         return None
+
+    def _height_m(self, positions_m: Array, upright: Array) -> Array:
+        """``fingertip_height_m``, from how far up each tool axis points, shape (B, 3)."""
+        drop_m = np.abs(upright[:, :2]) @ self._half_size_m
+        return positions_m @ self._up + self._base_height_m - drop_m

@@ -37,7 +37,9 @@ class UrKinematics(Kinematics):
         super().__init__(model, tcp_offset_m=tcp_offset_m, tcp_yaw_rad=tcp_yaw_rad)
         self._d1, self._d4, self._d5, self._d6 = (model.links[i].d_m for i in (0, 3, 4, 5))
         self._a2, self._a3 = model.links[2].a_m, model.links[3].a_m
-        self._tool_x_m, self._tool_y_m, tool_z_m = self.flange_to_tcp_m.tolist()
+        self._yaw_rad = tcp_yaw_rad
+        in_tool_m = self.flange_to_tcp_rotation.T @ self.flange_to_tcp_m
+        self._tool_x_m, self._tool_y_m, tool_z_m = in_tool_m.tolist()
         self._d6_tool = self._d6 + tool_z_m
 
     def tool_path(self, joints_rad: Array) -> tuple[Array, Array]:
@@ -49,22 +51,22 @@ class UrKinematics(Kinematics):
         Returns:
             Positions [m], shape (B, 3), and rotations, shape (B, 3, 3).
         """
-        angles = joints_rad @ _FOLD
-        c1, c2, c23, c234, c5, c6 = np.cos(angles).T
-        s1, s2, s23, s234, s5, s6 = np.sin(angles).T
-        # Columns of the flange in the folding plane; z5 = (s234, 0, -c234) is the fifth axis.
+        angles = _FOLD.T @ joints_rad.T  # (6, B): one row per angle, so that each op is one run
+        angles[5] += self._yaw_rad  # the tool turns about the last joint's axis
+        c1, c2, c23, c234, c5, c6 = np.cos(angles)
+        s1, s2, s23, s234, s5, s6 = np.sin(angles)
+        # Columns of the tool in the folding plane; z5 = (s234, 0, -c234) is the fifth axis.
         z_out, z_up = -s5 * c234, -s5 * s234
         b, c = c6 * c5, s6 * c5
         x_out, x_side, x_up = b * c234 - s6 * s234, c6 * s5, b * s234 + s6 * c234
         y_out, y_side, y_up = -c * c234 - c6 * s234, -s6 * s5, -c * s234 + c6 * c234
-        plane = np.empty((3, 3, len(angles)))  # (out side up, x y z, B)
-        plane[0] = x_out, y_out, z_out
-        plane[1] = x_side, y_side, c5
-        plane[2] = x_up, y_up, z_up
-        rotation = np.empty((len(angles), 3, 3))
-        rotation[:, 0] = (c1 * plane[0] + s1 * plane[1]).T
-        rotation[:, 1] = (s1 * plane[0] - c1 * plane[1]).T
-        rotation[:, 2] = plane[2].T
+        rotation = np.empty((len(joints_rad), 3, 3))
+        for column, (out, side, up) in enumerate(
+            ((x_out, x_side, x_up), (y_out, y_side, y_up), (z_out, c5, z_up))
+        ):
+            rotation[:, 0, column] = c1 * out + s1 * side
+            rotation[:, 1, column] = s1 * out - c1 * side
+            rotation[:, 2, column] = up
         out = self._a2 * c2 + self._a3 * c23 + self._d5 * s234 + self._d6_tool * z_out
         up = self._d1 + self._a2 * s2 + self._a3 * s23 - self._d5 * c234 + self._d6_tool * z_up
         side = self._d4 + self._d6_tool * c5
@@ -72,11 +74,11 @@ class UrKinematics(Kinematics):
             out = out + self._tool_x_m * x_out + self._tool_y_m * y_out
             side = side + self._tool_x_m * x_side + self._tool_y_m * y_side
             up = up + self._tool_x_m * x_up + self._tool_y_m * y_up
-        position_m = np.empty((len(angles), 3))
+        position_m = np.empty((len(joints_rad), 3))
         position_m[:, 0] = c1 * out + s1 * side
         position_m[:, 1] = s1 * out - c1 * side
         position_m[:, 2] = up
-        return position_m, rotation @ self.flange_to_tcp_rotation
+        return position_m, rotation
 
     def skeleton(self, joints_rad: Array) -> Array:
         """Corners of the line along which the arm's tubes lie, for distances between arms.
@@ -88,23 +90,25 @@ class UrKinematics(Kinematics):
             Shoulder, upper end of the upper arm, elbow, wrist, flange side, tool tip, in the
             base frame [m], shape (B, 6, 3).
         """
-        angles = joints_rad @ _FOLD
-        c1, c2, c23, c234, c5, _ = np.cos(angles).T
-        s1, s2, s23, s234, s5, _ = np.sin(angles).T
+        angles = _FOLD.T @ joints_rad.T  # (6, B)
+        c1, c2, c23, c234, c5, _ = np.cos(angles)
+        s1, s2, s23, s234, s5, _ = np.sin(angles)
         elbow_out, elbow_up = self._a2 * c2, self._d1 + self._a2 * s2
         wrist_out, wrist_up = elbow_out + self._a3 * c23, elbow_up + self._a3 * s23
         hand_out, hand_up = wrist_out + self._d5 * s234, wrist_up - self._d5 * c234
         reach_m = self._d6_tool
-        corners = np.empty((6, 3, len(angles)))  # (corner, out side up, B)
-        corners[0] = 0.0 * c1, 0.0 * c1 + _SHOULDER_WIDTH_M, 0.0 * c1 + self._d1
-        corners[1] = elbow_out, 0.0 * c1 + _SHOULDER_WIDTH_M, elbow_up
-        corners[2] = elbow_out, 0.0 * c1, elbow_up
-        corners[3] = wrist_out, 0.0 * c1 + self._d4 / 2, wrist_up
-        corners[4] = hand_out, 0.0 * c1 + self._d4, hand_up
-        tip = hand_out - reach_m * s5 * c234, self._d4 + reach_m * c5, hand_up - reach_m * s5 * s234
-        corners[5] = tip
-        out, side, up = corners[:, 0], corners[:, 1], corners[:, 2]
-        return np.stack([c1 * out + s1 * side, s1 * out - c1 * side, up]).T
+        out, side, up = np.zeros((3, 6, len(joints_rad)))  # (corner, B) each
+        side[:2], up[0] = _SHOULDER_WIDTH_M, self._d1
+        out[1:3], up[1:3] = elbow_out, elbow_up
+        out[3], side[3], up[3] = wrist_out, self._d4 / 2, wrist_up
+        out[4], side[4], up[4] = hand_out, self._d4, hand_up
+        out[5], up[5] = hand_out - reach_m * s5 * c234, hand_up - reach_m * s5 * s234
+        side[5] = self._d4 + reach_m * c5
+        corners = np.empty((len(joints_rad), 6, 3))
+        corners[..., 0] = (c1 * out + s1 * side).T
+        corners[..., 1] = (s1 * out - c1 * side).T
+        corners[..., 2] = up.T
+        return corners
 
     def condition(self, joints_rad: Array) -> float:
         """Condition number of the Jacobian [m and rad], or 1 where it is surely below 50.

@@ -101,4 +101,4 @@ def nearest_solution(solutions: Array, near_rad: Array, low_rad: Array, high_rad
     turned = near_rad + (solutions - near_rad + pi) % (2 * pi) - pi
     turned = np.where(turned > high_rad, turned - 2 * pi, turned)
     turned = np.where(turned < low_rad, turned + 2 * pi, turned)
-    return turned[int(np.argmin(np.abs(turned - near_rad).max(axis=1)))]
+    return turned[int(np.abs(turned - near_rad).max(axis=1).argmin())]

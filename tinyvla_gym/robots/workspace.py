@@ -1,6 +1,7 @@
 """Where a tool may be: a box in the arm's base frame, minus what is too near or too far."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, isnan
 
 import numpy as np
@@ -63,14 +64,18 @@ class Workspace:
         self, positions_m: NDArray[np.float64], *, tolerance_m: float = 1e-9
     ) -> NDArray[np.bool_]:
         """Says of each position, shape (B, 3), whether it is allowed, shape (B,)."""
-        boxed = (positions_m >= np.array(self.low_m) - tolerance_m) & (
-            positions_m <= np.array(self.high_m) + tolerance_m
-        )
+        low_m, high_m = self._corners_m
+        boxed = (positions_m >= low_m - tolerance_m) & (positions_m <= high_m + tolerance_m)
         radius = np.hypot(positions_m[:, 0], positions_m[:, 1])
         ringed = (radius >= self.radius_low_m - tolerance_m) & (
             radius <= self.radius_high_m + tolerance_m
         )
         return boxed.all(axis=1) & ringed
+
+    @cached_property
+    def _corners_m(self) -> NDArray[np.float64]:
+        """Both corners, shape (2, 3): a tick looks several times, and never changes them."""
+        return np.array([self.low_m, self.high_m], np.float64)
 
     def shrunk(self, margin_m: float) -> "Workspace":
         """The same with all surfaces moved inwards, for targets between which paths bend."""
