@@ -164,7 +164,14 @@ class ArmMotion:
 
     def stay(self) -> Proposal:
         """The proposal that always keeps the limits: the input stands still."""
-        return self._foresee(self._smoother.input, clock_s=self._path.clock_s)
+        before = self._foreseen  # its stop, one tick further on: nothing has to be worked out
+        return Proposal(
+            value=self._smoother.input,
+            clock_s=self._path.clock_s,
+            foreseen=_one_tick_on(before.foreseen),
+            positions_m=_one_tick_on(before.positions_m),
+            rotations=_one_tick_on(before.rotations),
+        )
 
     def propose(self, now_s: float, pace: float) -> tuple[Proposal, list[SafetyEvent]]:
         """The next step along the path, or as much of it as keeps every limit.
@@ -269,3 +276,8 @@ class ArmMotion:
         return self._fence.breach(positions_m[PAST:], rotations[PAST:]) or self._envelope.breach(
             proposal.foreseen, positions_m, rotations
         )
+
+
+def _one_tick_on(rows: Array) -> Array:
+    """The same motion seen a tick later; it rests where it rested, shape (R, ...)."""
+    return np.concatenate([rows[1:], rows[-1:]])

@@ -2,7 +2,9 @@
 
 The second, third and fourth joints are parallel, so the arm folds in a plane that the first one
 turns: ``out`` is the direction along the ground in that plane, ``up`` is vertical, and ``side``
-is the common direction of the three axes.
+is the common direction of the three axes. A vector in that plane is the complex number
+out + i up, so that a joint turns it by one multiplication; a few long operations cost less than
+many short ones.
 """
 
 import numpy as np
@@ -12,6 +14,7 @@ from tinyvla_gym.robots.hardware import ArmModel
 from tinyvla_gym.robots.kinematics import Kinematics
 
 Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 
 _FOLD = np.array(  # angles whose sines and cosines matter: q1, q2, q2+q3, q2+q3+q4, q5, q6
     [
@@ -51,33 +54,25 @@ class UrKinematics(Kinematics):
         Returns:
             Positions [m], shape (B, 3), and rotations, shape (B, 3, 3).
         """
-        angles = _FOLD.T @ joints_rad.T  # (6, B): one row per angle, so that each op is one run
-        angles[5] += self._yaw_rad  # the tool turns about the last joint's axis
-        c1, c2, c23, c234, c5, c6 = np.cos(angles)
-        s1, s2, s23, s234, s5, s6 = np.sin(angles)
-        # Columns of the tool in the folding plane; z5 = (s234, 0, -c234) is the fifth axis.
-        z_out, z_up = -s5 * c234, -s5 * s234
-        b, c = c6 * c5, s6 * c5
-        x_out, x_side, x_up = b * c234 - s6 * s234, c6 * s5, b * s234 + s6 * c234
-        y_out, y_side, y_up = -c * c234 - c6 * s234, -s6 * s5, -c * s234 + c6 * c234
+        one, two, three, four, five, six = self._turns(joints_rad, self._yaw_rad)
+        c5, s5, c6, s6 = five.real, five.imag, six.real, six.imag
+        # The tool's axes x, y, z: in the folding plane, and along the side.
+        plane = np.zeros((3, len(joints_rad)), np.complex128)
+        side = np.empty((3, len(joints_rad)))
+        plane.real[0], plane.imag[0], side[0] = c6 * c5, s6, c6 * s5
+        plane.real[1], plane.imag[1], side[1] = -s6 * c5, c6, -s6 * s5
+        plane.real[2], side[2] = -s5, c5
+        plane *= four
         rotation = np.empty((len(joints_rad), 3, 3))
-        for column, (out, side, up) in enumerate(
-            ((x_out, x_side, x_up), (y_out, y_side, y_up), (z_out, c5, z_up))
-        ):
-            rotation[:, 0, column] = c1 * out + s1 * side
-            rotation[:, 1, column] = s1 * out - c1 * side
-            rotation[:, 2, column] = up
-        out = self._a2 * c2 + self._a3 * c23 + self._d5 * s234 + self._d6_tool * z_out
-        up = self._d1 + self._a2 * s2 + self._a3 * s23 - self._d5 * c234 + self._d6_tool * z_up
-        side = self._d4 + self._d6_tool * c5
+        _turn_about_base(one, plane, side, rotation.T.swapaxes(0, 1))
+        at = self._a2 * two + self._a3 * three - 1j * self._d5 * four + self._d6_tool * plane[2]
+        beside = self._d4 + self._d6_tool * c5
         if self._tool_x_m or self._tool_y_m:
-            out = out + self._tool_x_m * x_out + self._tool_y_m * y_out
-            side = side + self._tool_x_m * x_side + self._tool_y_m * y_side
-            up = up + self._tool_x_m * x_up + self._tool_y_m * y_up
+            at = at + self._tool_x_m * plane[0] + self._tool_y_m * plane[1]
+            beside = beside + self._tool_x_m * side[0] + self._tool_y_m * side[1]
         position_m = np.empty((len(joints_rad), 3))
-        position_m[:, 0] = c1 * out + s1 * side
-        position_m[:, 1] = s1 * out - c1 * side
-        position_m[:, 2] = up
+        _turn_about_base(one, at, beside, position_m.T)
+        position_m[:, 2] += self._d1
         return position_m, rotation
 
     def skeleton(self, joints_rad: Array) -> Array:
@@ -90,25 +85,28 @@ class UrKinematics(Kinematics):
             Shoulder, upper end of the upper arm, elbow, wrist, flange side, tool tip, in the
             base frame [m], shape (B, 6, 3).
         """
-        angles = _FOLD.T @ joints_rad.T  # (6, B)
-        c1, c2, c23, c234, c5, _ = np.cos(angles)
-        s1, s2, s23, s234, s5, _ = np.sin(angles)
-        elbow_out, elbow_up = self._a2 * c2, self._d1 + self._a2 * s2
-        wrist_out, wrist_up = elbow_out + self._a3 * c23, elbow_up + self._a3 * s23
-        hand_out, hand_up = wrist_out + self._d5 * s234, wrist_up - self._d5 * c234
-        reach_m = self._d6_tool
-        out, side, up = np.zeros((3, 6, len(joints_rad)))  # (corner, B) each
-        side[:2], up[0] = _SHOULDER_WIDTH_M, self._d1
-        out[1:3], up[1:3] = elbow_out, elbow_up
-        out[3], side[3], up[3] = wrist_out, self._d4 / 2, wrist_up
-        out[4], side[4], up[4] = hand_out, self._d4, hand_up
-        out[5], up[5] = hand_out - reach_m * s5 * c234, hand_up - reach_m * s5 * s234
-        side[5] = self._d4 + reach_m * c5
-        corners = np.empty((len(joints_rad), 6, 3))
-        corners[..., 0] = (c1 * out + s1 * side).T
-        corners[..., 1] = (s1 * out - c1 * side).T
-        corners[..., 2] = up.T
-        return corners
+        one, two, three, four, five, _ = self._turns(joints_rad)
+        at = np.zeros((6, len(joints_rad)), np.complex128)
+        side = np.zeros(at.shape)
+        side[:2] = _SHOULDER_WIDTH_M
+        at[1:3] = self._a2 * two
+        at[3], side[3] = at[2] + self._a3 * three, self._d4 / 2
+        at[4], side[4] = at[3] - 1j * self._d5 * four, self._d4
+        at[5] = at[4] - self._d6_tool * five.imag * four
+        side[5] = self._d4 + self._d6_tool * five.real
+        corners_m = np.empty((len(joints_rad), 6, 3))
+        _turn_about_base(one, at, side, corners_m.T)
+        corners_m[..., 2] += self._d1
+        return corners_m
+
+    def _turns(self, joints_rad: Array, yaw_rad: float = 0.0) -> Complex:
+        """Every angle that matters as a unit complex number, shape (6, B)."""
+        angles = _FOLD.T @ joints_rad.T
+        angles[5] += yaw_rad
+        turns = np.empty(angles.shape, np.complex128)
+        np.cos(angles, out=turns.real)
+        np.sin(angles, out=turns.imag)
+        return turns
 
     def condition(self, joints_rad: Array) -> float:
         """Condition number of the Jacobian [m and rad], or 1 where it is surely below 50.
@@ -140,3 +138,19 @@ class UrKinematics(Kinematics):
             columns.append((b * z - c * y, c * x - a * z, a * y - b * x, a, b, c))
         sizes = np.linalg.svd(np.array(columns), compute_uv=False)
         return float(sizes[0] / max(sizes[-1], 1e-12))
+
+
+def _turn_about_base(one: Complex, plane: Complex, side: Array, into: Array) -> None:
+    """Turns vectors by the first joint, from the folding plane into the base frame.
+
+    Args:
+        one: The first joint's turn, shape (B,).
+        plane: Their part in the plane, out + i up, shape (..., B).
+        side: Their part along the side, shape (..., B).
+        into: Where x, y and z go, shape (3, ..., B).
+    """
+    flat = np.empty(plane.shape, np.complex128)
+    flat.real = plane.real
+    np.negative(side, out=flat.imag)
+    flat *= one
+    into[0], into[1], into[2] = flat.real, flat.imag, plane.imag
