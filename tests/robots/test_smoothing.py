@@ -21,7 +21,7 @@ def play(targets, each: bool) -> tuple[np.ndarray, list[np.ndarray], Smoother]:
             step = np.array(target) - smoother.input
             leaving = smoother.leaving_step()
             if each:
-                share = share_of_each(step, leaving, np.full(2, MOST), np.full(2, MOST))
+                share = share_of_each(step.tolist(), leaving.tolist(), [MOST] * 2, MOST)
             else:
                 share = share_of_vector(step, leaving, MOST, MOST)
             value = smoother.input + share * step
@@ -72,7 +72,7 @@ def test_commands_stay_between_the_inputs(targets) -> None:
 @pytest.mark.parametrize("leaving", [0.0, MOST, -MOST])
 def test_standing_still_is_always_allowed(leaving: float) -> None:
     huge = np.array([1e6, -1e6])
-    share = share_of_each(huge, np.full(2, leaving), np.full(2, MOST), np.full(2, MOST))
+    share = share_of_each(huge.tolist(), [leaving] * 2, [MOST] * 2, MOST)
 
     assert 0.0 <= share <= 1.0
     assert np.abs(share * huge - leaving).max() <= MOST + abs(leaving) + 1e-12

@@ -12,6 +12,7 @@ Array = NDArray[np.float64]
 
 RADII_M = (0.08, 0.08, 0.065, 0.06, 0.06)
 """Thickness of the tubes between the corners of ``UrKinematics.skeleton``; the last is the hand."""
+_LOOKS = 3  # at which moments of a stop
 _RADII_SUM_M = np.add.outer(RADII_M, RADII_M)
 
 
@@ -21,8 +22,11 @@ class Clearance:
     def __init__(self, rig: RigSpec) -> None:
         """Keeps where the arms stand."""
         self._limits = rig.limits
-        self._bases = [(arm.base_rotation.T, np.array(arm.base_position_m)) for arm in rig.arms]
-        self._kinematics = [UrKinematics.of(arm) for arm in rig.arms]
+        self._to_base = np.stack([arm.base_rotation.T for arm in rig.arms])  # (2, 3, 3)
+        self._base_m = np.array([arm.base_position_m for arm in rig.arms])[:, None]  # (2, 1, 3)
+        self._kinematics = UrKinematics.of(rig.arms[0])  # both are of one model
+        hands_m = [UrKinematics.of(arm).hand_m for arm in rig.arms]
+        self._hands_m = np.repeat(hands_m, _LOOKS)
 
     def between(self, stopping_rad: Sequence[Array]) -> float:
         """Least distance between the surfaces of two arms while both come to rest [m].
@@ -34,13 +38,15 @@ class Clearance:
         Returns:
             The distance, negative where the arms overlap.
         """
-        first, second = (
-            kinematics.skeleton(stopping[[0, len(stopping) // 2, -1]]) @ turned + place
-            for kinematics, stopping, (turned, place) in zip(
-                self._kinematics, stopping_rad, self._bases, strict=True
-            )
+        joints_rad = np.array(
+            [way[index] for way in stopping_rad for index in (0, len(way) // 2, -1)]
         )
-        first, second = first[:, :, None], second[:, None]  # every tube with every other
+        corners_m = self._kinematics.skeleton(joints_rad, self._hands_m).reshape(2, -1, 3)
+        corners_m = (corners_m @ self._to_base + self._base_m).reshape(2, _LOOKS, -1, 3)
+        first, second = (
+            corners_m[0][:, :, None],
+            corners_m[1][:, None],
+        )  # every tube with every other
         apart_m = segment_distances(
             first[:, :-1], first[:, 1:], second[:, :, :-1], second[:, :, 1:]
         )

@@ -23,7 +23,7 @@ from tinyvla_gym.robots.smoothing import share_of_each, share_of_vector
 from tinyvla_gym.robots.spec import ArmSpec, RigSpec
 from tinyvla_gym.robots.state import ArmState
 from tinyvla_gym.robots.ur_forward import UrKinematics
-from tinyvla_gym.robots.ur_inverse import nearest_solution, ur_solutions
+from tinyvla_gym.robots.ur_inverse import nearest_solution, ur_solutions_near
 
 Array = NDArray[np.float64]
 
@@ -76,9 +76,9 @@ class JointCoordinates:
         model = arm.arm
         acceleration = limits.joint_acceleration_rad_s2
         speed = limits.joint_speed_frac * np.array(model.joint_speed_rad_s)
-        self._speed = np.minimum(speed, acceleration * _ACCELERATE_S)
+        self._speed = np.minimum(speed, acceleration * _ACCELERATE_S).tolist()
         tool_s = limits.tcp_speed_m_s / limits.tcp_acceleration_m_s2
-        self.speed_window_s = max(float(self._speed.max()) / acceleration, tool_s)
+        self.speed_window_s = max(max(self._speed) / acceleration, tool_s)
         self.jerk_window_s = 2 * max(
             acceleration / limits.joint_jerk_rad_s3,
             limits.tcp_acceleration_m_s2 / limits.tcp_jerk_m_s3,
@@ -105,8 +105,8 @@ class JointCoordinates:
 
     def share(self, step: Array, leaving: Array, period_s: float) -> float:
         """See ``Coordinates``."""
-        change = np.full(len(step), self._change * period_s)
-        return share_of_each(step, leaving, self._speed * period_s, change)
+        most = [speed * period_s for speed in self._speed]
+        return share_of_each(step.tolist(), leaving.tolist(), most, self._change * period_s)
 
     def tool_path(self, inputs: Array) -> tuple[Array, Array]:
         """See ``Coordinates``."""
@@ -146,13 +146,11 @@ class UrToolCoordinates(JointCoordinates):
         tool = rotation_from_rotvec(place[3:]) @ TOOL_DOWN
         flange = tool @ self._ur.flange_to_tcp_rotation.T
         flange_m = place[:3] - flange @ self._ur.flange_to_tcp_m
-        solutions = ur_solutions(self._ur.model, flange_m, flange, float(near[5]))
-        if not len(solutions):
+        found = ur_solutions_near(self._ur.model, flange_m, flange, near, _BRANCH_RAD)
+        if not len(found):
             return None
-        joints_rad = nearest_solution(solutions, near, self._low, self._high)
-        if np.abs(joints_rad - near).max() > _BRANCH_RAD:
-            return None
-        return joints_rad
+        joints_rad = nearest_solution(found, near, self._low, self._high)
+        return None if np.abs(joints_rad - near).max() > _BRANCH_RAD else joints_rad
 
     def pace(self, value: Array) -> float:
         """1 up to half the largest condition number, from there falling to 0."""

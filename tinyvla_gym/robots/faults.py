@@ -182,10 +182,6 @@ class ControlLostFault(RigFault):
     """Rule 20: the robot no longer obeys: its program stopped, or the connection broke."""
 
 
-class ConnectionLostFault(ControlLostFault):
-    """Rule 20: the connection to a robot broke. The vendors' libraries are of no use after that."""
-
-
 class OperatorRequired(RigFault):
     """Rule 21: a person must go to the robot. Software never clears this."""
 

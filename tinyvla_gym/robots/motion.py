@@ -8,6 +8,7 @@ that was found good in the tick before. So, by induction, whatever is sent keeps
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from operator import le
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +85,8 @@ class ArmMotion:
             jerk_window_s=self._coordinates.jerk_window_s,
         )
         self._sends_joints = self._in_joints or arm.arm.tracking == "joint"
-        self._low = np.array(arm.arm.joint_low_rad) + rig.limits.joint_margin_rad
-        self._high = np.array(arm.arm.joint_high_rad) - rig.limits.joint_margin_rad
+        self._low = [low + rig.limits.joint_margin_rad for low in arm.arm.joint_low_rad]
+        self._high = [high - rig.limits.joint_margin_rad for high in arm.arm.joint_high_rad]
         self._envelope = Envelope(arm, rig.limits, row_s=rig.period_s, in_joints=self._sends_joints)
         self._path = Path(np.zeros(6), state.gripper_open_frac, now_s)
         self.stop(now_s)
@@ -237,10 +238,9 @@ class ArmMotion:
         """Joints stay a margin away from their limits, wherever the tool should go."""
         if not self._sends_joints:
             return wanted
-        clipped = np.clip(wanted, self._low, self._high)
-        outside = bool((clipped != wanted).any())
-        events += self._told.onset(now_s, 11, "joint_clipped", outside)
-        return clipped
+        inside = all(map(le, self._low, at := wanted.tolist())) and all(map(le, at, self._high))
+        events += self._told.onset(now_s, 11, "joint_clipped", not inside)
+        return wanted if inside else np.clip(wanted, self._low, self._high)
 
     def _place(self) -> Array:
         """Where the newest input stands, in the numbers nearest to the path's."""

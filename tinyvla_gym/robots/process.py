@@ -11,7 +11,6 @@ import numpy as np
 
 from tinyvla_gym.robots.body import Due
 from tinyvla_gym.robots.faults import (
-    ConnectionLostFault,
     ControlLostFault,
     EnvFaultedError,
     OperatorRequired,
@@ -19,9 +18,10 @@ from tinyvla_gym.robots.faults import (
 )
 from tinyvla_gym.robots.real_time import Beat, run
 from tinyvla_gym.robots.recovery import RecoveryBudget
-from tinyvla_gym.robots.rows import read_error
+from tinyvla_gym.robots.rows import read_error, read_states
 from tinyvla_gym.robots.servo import Rings
 from tinyvla_gym.robots.spec import RigSpec
+from tinyvla_gym.robots.state import Condition
 
 _ANSWER_S = 1.0  # a controller that has not taken actions by then does not tick
 _START_S = 60.0  # a new interpreter on a busy machine
@@ -157,8 +157,9 @@ class ProcessBody:
 
     def _is_useless(self) -> bool:
         assert self._process is not None
-        lost = isinstance(self.fault(), ConnectionLostFault)
-        return lost or not self._process.is_alive()
+        row = self._rings.ticks.last()
+        told = [] if row is None else [state.condition for state in read_states(row[0])]
+        return Condition.CONTROL_LOST in told or not self._process.is_alive()
 
     def _start_anew(self) -> None:
         if self._process is not None and not self._budget.spend(self.now()):

@@ -13,6 +13,7 @@ limits is not taken. See Biagiotti and Melchiorri, "FIR filters for online traje
 with time- and frequency-domain specifications", Control Engineering Practice 2012.
 """
 
+from collections.abc import Sequence
 from math import ceil, inf
 
 import numpy as np
@@ -44,7 +45,8 @@ class Smoother:
         self.settle_ticks = len(kernel)
         """Ticks from the last input to rest."""
         self._length = self.settle_ticks + PAST
-        self._weights = _foreseeing_weights(kernel)
+        weights = _foreseeing_weights(kernel)
+        self._of_past, self._of_next = weights[:, :-1].copy(), weights[:, -1:].copy()
         self._inputs = np.tile(np.asarray(start, np.float64), (2 * self._length, 1))
         self._newest = self._length - 1  # a second copy lies one length further on
 
@@ -77,7 +79,7 @@ class Smoother:
         value = self.input if value is None else value
         first = self._newest + 2  # oldest still in the window, in the doubled buffer
         window = self._inputs[first : first + self._length - 1]
-        return self._weights[:, :-1] @ window + np.outer(self._weights[:, -1], value)
+        return self._of_past @ window + self._of_next * value
 
 
 def _foreseeing_weights(kernel: Array) -> Array:
@@ -92,24 +94,26 @@ def _foreseeing_weights(kernel: Array) -> Array:
     return weights
 
 
-def share_of_each(step: Array, leaving: Array, most: Array, change: Array) -> float:
+def share_of_each(
+    step: Sequence[float], leaving: Sequence[float], most: Sequence[float], change: float
+) -> float:
     """Largest share of a step that keeps every channel within its own bounds.
 
     Args:
-        step: Wanted input step, shape (n,).
-        leaving: The step that leaves window 1, shape (n,).
-        most: Largest step, shape (n,).
+        step: Wanted input step, n entries.
+        leaving: The step that leaves window 1, n entries.
+        most: Largest step, n entries.
         change: Largest difference between entering and leaving step, at least ``most``.
 
     Returns:
         0 to 1. Zero always keeps the bounds: standing still is always allowed.
     """
-    size = np.abs(step)
-    room = np.minimum(most, change + np.sign(step) * leaving)
-    tight = size > room
-    if not tight.any():
-        return 1.0
-    return max(0.0, float((room[tight] / size[tight]).min()))
+    share = 1.0
+    for wanted, leaves, largest in zip(step, leaving, most, strict=True):
+        room = max(0.0, min(largest, change + (leaves if wanted > 0 else -leaves)))
+        if abs(wanted) > room:
+            share = min(share, room / abs(wanted))
+    return share
 
 
 def share_of_vector(step: Array, leaving: Array, most: float, change: float = inf) -> float:

@@ -54,9 +54,11 @@ class ArmState:
     @property
     def is_finite(self) -> bool:
         """Whether every number of the reading is one."""
-        total = self.joints_rad.sum() + self.joint_speeds_rad_s.sum() + self.force_n.sum()
-        total += self.tcp_position_m.sum() + self.tcp_rotation.sum()  # one NaN makes it NaN
-        return isfinite(float(total) + self.stamp_s + self.gripper_open_frac)
+        total = self.stamp_s + self.gripper_open_frac  # one NaN makes all of it NaN
+        for numbers in (self.joints_rad, self.joint_speeds_rad_s, self.force_n):
+            total += sum(numbers.tolist())  # so few are sooner added up here than by numpy
+        total += sum(self.tcp_position_m.tolist()) + sum(map(sum, self.tcp_rotation.tolist()))
+        return isfinite(total)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,12 @@ here moves an arm; the controller does what the verdicts say.
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import dist, hypot
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyvla_gym.robots.faults import (
-    ConnectionLostFault,
     ControlLostFault,
     ForceFault,
     OperatorRequired,
@@ -35,7 +35,7 @@ _FAULTS = {
     Condition.REFLEX: ReflexFault,
     Condition.PROTECTIVE_STOP: ProtectiveStopFault,
     Condition.PROGRAM_STOPPED: ControlLostFault,
-    Condition.CONTROL_LOST: ConnectionLostFault,
+    Condition.CONTROL_LOST: ControlLostFault,
     Condition.EMERGENCY_STOP: OperatorRequired,
     Condition.SAFEGUARD_STOP: OperatorRequired,
     Condition.BRAKES_ENGAGED: OperatorRequired,
@@ -148,10 +148,11 @@ class Supervision:
         if told is None:
             return FINE
         if told.joints_rad is None:
-            off = float(np.linalg.norm(state.tcp_position_m - told.tcp_position_m))
+            off = dist(state.tcp_position_m.tolist(), told.tcp_position_m.tolist())
             most, unit = self._limits.tracking_tcp_m, "m"
         else:
-            off = float(np.abs(state.joints_rad - told.joints_rad).max())
+            pairs = zip(state.joints_rad.tolist(), told.joints_rad.tolist(), strict=True)
+            off = max(abs(there - wanted) for there, wanted in pairs)
             most, unit = self._limits.tracking_joint_rad, "rad"
         verdict = self._holding(now_s, arm, 12, "tracking", off > most, [off])
         if verdict.hold and now_s - self._since[f"{arm} tracking"] >= self._limits.tracking_stop_s:
@@ -161,7 +162,7 @@ class Supervision:
 
     def rule_14_force(self, now_s: float, arm: str, force_n: Array) -> Verdict:
         """An external force holds the arm, and a larger one stops the rig."""
-        force = float(np.linalg.norm(force_n))
+        force = hypot(*force_n.tolist())
         verdict = self._holding(now_s, arm, 14, "force", force > self._limits.force_hold_n, [force])
         if force > self._limits.force_stop_n:
             problem = f"{force:.0f} N push on its tool; {self._limits.force_stop_n} N are allowed."

@@ -7,6 +7,8 @@ out + i up, so that a joint turns it by one multiplication; a few long operation
 many short ones.
 """
 
+from math import cos, sin
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +45,7 @@ class UrKinematics(Kinematics):
         self._yaw_rad = tcp_yaw_rad
         in_tool_m = self.flange_to_tcp_rotation.T @ self.flange_to_tcp_m
         self._tool_x_m, self._tool_y_m, tool_z_m = in_tool_m.tolist()
-        self._d6_tool = self._d6 + tool_z_m
+        self.hand_m = self._d6 + tool_z_m  # from the fifth joint's axis to the tool tip
 
     def tool_path(self, joints_rad: Array) -> tuple[Array, Array]:
         """Tool poses along a path.
@@ -65,8 +67,8 @@ class UrKinematics(Kinematics):
         plane *= four
         rotation = np.empty((len(joints_rad), 3, 3))
         _turn_about_base(one, plane, side, rotation.T.swapaxes(0, 1))
-        at = self._a2 * two + self._a3 * three - 1j * self._d5 * four + self._d6_tool * plane[2]
-        beside = self._d4 + self._d6_tool * c5
+        at = self._a2 * two + self._a3 * three - 1j * self._d5 * four + self.hand_m * plane[2]
+        beside = self._d4 + self.hand_m * c5
         if self._tool_x_m or self._tool_y_m:
             at = at + self._tool_x_m * plane[0] + self._tool_y_m * plane[1]
             beside = beside + self._tool_x_m * side[0] + self._tool_y_m * side[1]
@@ -75,11 +77,12 @@ class UrKinematics(Kinematics):
         position_m[:, 2] += self._d1
         return position_m, rotation
 
-    def skeleton(self, joints_rad: Array) -> Array:
+    def skeleton(self, joints_rad: Array, hand_m: Array | None = None) -> Array:
         """Corners of the line along which the arm's tubes lie, for distances between arms.
 
         Args:
             joints_rad: Joint angles, shape (B, 6).
+            hand_m: Length of the hand [m], shape (B,); this arm's own when None.
 
         Returns:
             Shoulder, upper end of the upper arm, elbow, wrist, flange side, tool tip, in the
@@ -92,8 +95,9 @@ class UrKinematics(Kinematics):
         at[1:3] = self._a2 * two
         at[3], side[3] = at[2] + self._a3 * three, self._d4 / 2
         at[4], side[4] = at[3] - 1j * self._d5 * four, self._d4
-        at[5] = at[4] - self._d6_tool * five.imag * four
-        side[5] = self._d4 + self._d6_tool * five.real
+        hand_m = self.hand_m if hand_m is None else hand_m
+        at[5] = at[4] - hand_m * five.imag * four
+        side[5] = self._d4 + hand_m * five.real
         corners_m = np.empty((len(joints_rad), 6, 3))
         _turn_about_base(one, at, side, corners_m.T)
         corners_m[..., 2] += self._d1
@@ -114,9 +118,9 @@ class UrKinematics(Kinematics):
         Args:
             joints_rad: Joint angles, shape (6,).
         """
-        angles = joints_rad @ _FOLD
-        _, c2, c23, c234, c5, _ = np.cos(angles).tolist()
-        _, s2, s23, s234, s5, _ = np.sin(angles).tolist()
+        _, q2, q3, q4, q5, _ = joints_rad.tolist()
+        c2, c23, c234, c5 = cos(q2), cos(q2 + q3), cos(q2 + q3 + q4), cos(q5)
+        s2, s23, s234, s5 = sin(q2), sin(q2 + q3), sin(q2 + q3 + q4), sin(q5)
         s3 = s23 * c2 - c23 * s2
         elbow = (self._a2 * c2, 0.0, self._a2 * s2)
         wrist = (elbow[0] + self._a3 * c23, 0.0, elbow[2] + self._a3 * s23)
@@ -125,7 +129,7 @@ class UrKinematics(Kinematics):
         if min(abs(s5), abs(s3)) > _WRIST_NEAR and abs(hand[0]) > _AXIS_NEAR_M:
             return 1.0
         last = (-s5 * c234, c5, -s5 * s234)
-        reach_m = self._d6_tool
+        reach_m = self.hand_m
         tip = tuple(hand[i] + reach_m * last[i] for i in range(3))
         side = (0.0, 1.0, 0.0)
         columns = []

@@ -4,7 +4,8 @@ Method: K. Hawkins, "Analytic Inverse Kinematics for the Universal Robots UR-5/U
 Georgia Tech, 2013, with the lengths of each make taken from ``hardware.py``.
 """
 
-from math import acos, atan2, cos, hypot, pi, sin, sqrt
+from collections.abc import Sequence
+from math import acos, atan2, cos, hypot, inf, pi, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +30,60 @@ def ur_solutions(model: ArmModel, position_m: Array, rotation: Array, q6_rad: fl
     Returns:
         Angles in -pi to pi [rad], shape (up to 8, 6); shape (0, 6) if the pose is out of reach.
     """
+    anywhere = (0.0, 0.0, 0.0, 0.0, 0.0, q6_rad)
+    found = _solutions(model, position_m, rotation, anywhere, inf)
+    wrapped = np.array(found, np.float64).reshape(-1, 6)
+    return (wrapped + pi) % (2 * pi) - pi
+
+
+def ur_solutions_near(
+    model: ArmModel, position_m: Array, rotation: Array, near_rad: Array, within_rad: float
+) -> Array:
+    """Those of ``ur_solutions`` no joint of which has to turn by more than a little.
+
+    A tick asks for the next step only, so branches that begin elsewhere are not followed.
+
+    Args:
+        model: ``ur5`` or ``ur5e``.
+        position_m: Flange position in the base frame [m], shape (3,).
+        rotation: Flange to base, shape (3, 3).
+        near_rad: Where the arm is now, shape (6,).
+        within_rad: How far a joint may turn, less than pi [rad].
+
+    Returns:
+        Angles [rad], perhaps whole turns away, shape (up to 8, 6).
+    """
+    found = _solutions(model, position_m, rotation, near_rad.tolist(), within_rad)
+    return np.array(found, np.float64).reshape(-1, 6)
+
+
+def _solutions(
+    model: ArmModel,
+    position_m: Array,
+    rotation: Array,
+    near: Sequence[float],
+    within_rad: float,
+) -> list[tuple[float, ...]]:
+    """The solutions whose joints are near others, whole turns apart or not."""
+
+    def far(angle_rad: float, joint: int) -> bool:
+        return abs(_turn(angle_rad, near[joint])) > within_rad
+
     d1, d4, d5, d6 = (model.links[index].d_m for index in (0, 3, 4, 5))
     a2, a3 = model.links[2].a_m, model.links[3].a_m
     (r11, r12, r13), (r21, r22, r23), up = rotation.tolist()
     x_m, y_m, z_m = position_m.tolist()
     found: list[tuple[float, ...]] = []
     for q1 in _pan_angles(d4, x_m - d6 * r13, y_m - d6 * r23):
+        if far(q1, 0):
+            continue
         # The arm folds in a plane that the first joint turns: directions in it, and across it.
         c1, s1 = cos(q1), sin(q1)
         out = (c1 * r11 + s1 * r21, c1 * r12 + s1 * r22, c1 * r13 + s1 * r23)
         across = (s1 * r11 - c1 * r21, s1 * r12 - c1 * r22)
-        for q5, q6 in _wrist_angles((s1 * x_m - c1 * y_m - d4) / d6, across, q6_rad):
+        for q5, q6 in _wrist_angles((s1 * x_m - c1 * y_m - d4) / d6, across, near[5]):
+            if far(q5, 4) or far(q6, 5):
+                continue
             c5, s5, c6, s6 = cos(q5), sin(q5), cos(q6), sin(q6)
             fourth_out = c5 * (c6 * out[0] - s6 * out[1]) - s5 * out[2]  # its x axis
             fourth_up = c5 * (c6 * up[0] - s6 * up[1]) - s5 * up[2]
@@ -47,9 +91,15 @@ def ur_solutions(model: ArmModel, position_m: Array, rotation: Array, q6_rad: fl
             out_m = c1 * x_m + s1 * y_m - d6 * out[2] + d5 * (s6 * out[0] + c6 * out[1])
             up_m = z_m - d1 - d6 * up[2] + d5 * (s6 * up[0] + c6 * up[1])
             for q2, q3 in _fold_angles(a2, a3, out_m, up_m):
-                found.append((q1, q2, q3, atan2(fourth_up, fourth_out) - q2 - q3, q5, q6))
-    wrapped = np.array(found, np.float64).reshape(-1, 6)
-    return (wrapped + pi) % (2 * pi) - pi
+                q4 = atan2(fourth_up, fourth_out) - q2 - q3
+                if not (far(q2, 1) or far(q3, 2) or far(q4, 3)):
+                    found.append((q1, q2, q3, q4, q5, q6))
+    return found
+
+
+def _turn(angle_rad: float, from_rad: float) -> float:
+    """The short way from one angle to another [rad]."""
+    return (angle_rad - from_rad + pi) % (2 * pi) - pi
 
 
 def _pan_angles(d4: float, x_m: float, y_m: float) -> tuple[float, ...]:
@@ -98,7 +148,20 @@ def nearest_solution(solutions: Array, near_rad: Array, low_rad: Array, high_rad
     Returns:
         Joint angles, shape (J,); within the limits where whole turns can bring them there.
     """
-    turned = near_rad + (solutions - near_rad + pi) % (2 * pi) - pi
-    turned = np.where(turned > high_rad, turned - 2 * pi, turned)
-    turned = np.where(turned < low_rad, turned + 2 * pi, turned)
-    return turned[int(np.abs(turned - near_rad).max(axis=1).argmin())]
+    near, low, high = near_rad.tolist(), low_rad.tolist(), high_rad.tolist()
+    best, least_rad = near, inf
+    for solution in solutions.tolist():
+        turned = [
+            _within(b + _turn(a, b), lowest, highest)
+            for a, b, lowest, highest in zip(solution, near, low, high, strict=True)
+        ]
+        moved_rad = max(abs(a - b) for a, b in zip(turned, near, strict=True))
+        if moved_rad < least_rad:
+            best, least_rad = turned, moved_rad
+    return np.array(best)
+
+
+def _within(angle_rad: float, low_rad: float, high_rad: float) -> float:
+    """The same angle within limits, where a whole turn can bring it there [rad]."""
+    angle_rad = angle_rad - 2 * pi if angle_rad > high_rad else angle_rad
+    return angle_rad + 2 * pi if angle_rad < low_rad else angle_rad
