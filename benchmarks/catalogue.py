@@ -58,6 +58,7 @@ BENCHMARKS = {
         measure="benchmarks.batches:measure", what="windows for training: LeRobot's reader, HDF5"
     ),
     "memory": Benchmark(measure="benchmarks.memory:measure", what="memory of one more env"),
+    "tick": Benchmark(measure="benchmarks.tick:measure", what="the control tick of two arms"),
 }
 
 

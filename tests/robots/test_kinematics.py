@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tinyvla_gym.robots.hardware import MODELS
 from tinyvla_gym.robots.kinematics import Kinematics
 from tinyvla_gym.robots.ur_forward import UrKinematics
-from tinyvla_gym.robots.ur_inverse import nearest_solution, ur_solutions
+from tinyvla_gym.robots.ur_inverse import nearest_solution, ur_solutions, ur_solutions_near
 
 ANGLE = st.floats(-3.1, 3.1)
 SIX = st.tuples(*[ANGLE] * 6)
@@ -95,6 +95,25 @@ def test_the_nearest_solution_counts_whole_turns_and_respects_limits() -> None:
     assert nearest_solution(solutions, np.array([-3.2]), np.array([-3.25]), np.array([6.0])) == (
         pytest.approx(-1.0)
     )
+
+
+@UR
+@given(joints=SIX, step=st.tuples(*[st.floats(-0.3, 0.3)] * 6))
+@settings(deadline=None)
+def test_the_branch_that_the_arm_is_in_gives_the_nearest_of_all_solutions(
+    name: str, joints, step
+) -> None:
+    here, within_rad, most = np.array(joints), 0.5, np.full(6, 6.2)
+    at_m, rotation = bare(name).tool_pose(here + step)
+    all_of_them = ur_solutions(MODELS[name], at_m, rotation, here[5])
+
+    few = ur_solutions_near(MODELS[name], at_m, rotation, here, within_rad)
+
+    nearest = nearest_solution(all_of_them, here, -most, most)
+    if np.abs(nearest - here).max() < within_rad - 1e-9:
+        np.testing.assert_allclose(nearest_solution(few, here, -most, most), nearest, atol=1e-12)
+    else:
+        assert len(few) <= (np.abs(nearest - here).max() < within_rad + 1e-9)
 
 
 @pytest.mark.parametrize("name", MODELS)

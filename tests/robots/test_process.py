@@ -1,6 +1,7 @@
 """The controller in its own process: the same commands as in this one, and stops when it must."""
 
 import builtins
+import functools
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import rig_policies
 from emulated_rigs import SERIAL, emulated_pair, patient_run
-from rigs import PAIR
+from rigs import FRANKA, PAIR
 from simulated_rigs import simulated
 from stopping import assert_comes_to_rest, wait_until
 
@@ -32,23 +33,23 @@ from tinyvla_gym.robots.readiness import NotReadyError
 from tinyvla_gym.robots.rig_file import write_rig
 from tinyvla_gym.robots.rows import read_states
 
-RIG = simulated(PAIR)
+RIGS = {"pair": simulated(PAIR), "franka": simulated(FRANKA)}
 needs_ur = pytest.mark.skipif(
     find_spec("rtde_control") is None, reason="ur-rtde is not installed: pip install ur-rtde"
 )
 
 
-@pytest.fixture
-def env():
-    body = ProcessBody(RIG, live=False)
-    env = RigEnv(rig=RIG, body=body, horizon=100)
+@pytest.fixture(params=RIGS)
+def env(request):
+    rig = RIGS[request.param]
+    env = RigEnv(rig=rig, body=ProcessBody(rig, live=False), horizon=100)
     yield env
     env.close()
 
 
 def lifted(env, height_m):
     action = env.observe()["state"].copy()
-    action[[2, 12]] += height_m
+    action[2::10] += height_m
     return action
 
 
@@ -58,7 +59,7 @@ def test_the_process_commands_what_the_same_controller_commands_here(env) -> Non
     taken = env.body._rings.submissions.written
     for height_m in (0.02, 0.04, 0.02, 0.0):
         action = home.copy()
-        action[[2, 12]] += height_m
+        action[2::10] += height_m
         env.step(action)
     with pytest.raises(TargetJumpError):
         env.step(lifted(env, 0.5))
@@ -68,11 +69,11 @@ def test_the_process_commands_what_the_same_controller_commands_here(env) -> Non
     answers, _ = env.body._rings.answers.since(env.body._rings.answers.written - len(submissions))
     env.close()
 
-    names = [arm.name for arm in RIG.arms]
+    names = [arm.name for arm in env.rig.arms]
     controller = Controller(
-        RIG, dict(zip(names, read_states(ticks[0]), strict=True)), env.body.begun_s
+        env.rig, dict(zip(names, read_states(ticks[0]), strict=True)), env.body.begun_s
     )
-    worst_rad = 0.0
+    worst = 0.0
     for row in ticks:
         now_s = float(row["time_s"])
         controller.heartbeat(now_s)
@@ -85,12 +86,15 @@ def test_the_process_commands_what_the_same_controller_commands_here(env) -> Non
                 except TargetJumpError:
                     assert answer["error"] == b"TargetJumpError"
         commands = controller.tick(now_s, dict(zip(names, read_states(row), strict=True)))
-        here = np.stack([command.joints_rad for command in commands.arms])
-        worst_rad = max(worst_rad, float(np.abs(here - row["command_joints_rad"]).max()))
+        for arm, command in enumerate(commands.arms):
+            pairs = [(command.tcp_position_m, row["command_position_m"][arm])]
+            if command.joints_rad is not None:
+                pairs.append((command.joints_rad, row["command_joints_rad"][arm]))
+            worst = max(worst, *(float(np.abs(here - there).max()) for here, there in pairs))
 
     assert len(answers) == 6
-    assert np.ptp(ticks["command_joints_rad"][:, 0], axis=0).max() > 0.01
-    assert worst_rad <= 1e-6
+    assert np.ptp(ticks["command_position_m"][:, 0], axis=0).max() > 0.01
+    assert worst <= 1e-6
 
 
 def test_a_controller_that_dies_is_a_fault_and_may_be_started_anew(env) -> None:
@@ -109,9 +113,19 @@ def test_a_controller_that_dies_is_a_fault_and_may_be_started_anew(env) -> None:
 def test_silence_between_episodes_is_no_fault(env) -> None:
     env.reset()
     env.body.park()
-    time.sleep(RIG.limits.heartbeat_stop_s + 0.3)
+    time.sleep(env.rig.limits.heartbeat_stop_s + 0.3)
 
     assert env.body.fault() is None
+
+
+def test_an_episode_that_is_over_may_be_followed_by_a_pause(env) -> None:
+    env.horizon = 1
+    env.reset()
+    assert env.step(lifted(env, 0.0))[3]
+    time.sleep(env.rig.limits.heartbeat_stop_s + 0.3)
+
+    env.reset()
+    assert env.step(lifted(env, 0.0))[-1]["fault"] is None
 
 
 @needs_ur
@@ -197,7 +211,8 @@ def test_whoever_is_killed_the_arms_come_to_rest(victim) -> None:
 
 
 def drive_on_the_command_line(pipe, rig_file, folder):
-    """Drives until the policy is lost; tells the exit status."""
+    """Drives until somebody ends it; tells the exit status."""
+    os.setpgrp()
     KINDS.update(rig_policies.KINDS)
     builtins.input = lambda _: SERIAL
     process.run = patient_run
@@ -207,12 +222,13 @@ def drive_on_the_command_line(pipe, rig_file, folder):
 
 @needs_ur
 @pytest.mark.slow
-def test_when_the_policys_server_is_killed_the_arms_come_to_rest(tmp_path) -> None:
+@pytest.mark.parametrize(("victim", "status"), [("policy", 1), ("Ctrl-C", 130)])
+def test_when_a_drive_is_broken_off_the_arms_come_to_rest(tmp_path, victim, status) -> None:
     context = multiprocessing.get_context("spawn")
     (ours, theirs), (pipe, driven) = context.Pipe(), context.Pipe()
     server = context.Process(target=rig_policies.plan_for_ever, args=(theirs,), daemon=True)
     server.start()
-    with emulated_pair(81) as (rig, emulators):
+    with emulated_pair(81 if victim == "policy" else 85) as (rig, emulators):
         rig_file = tmp_path / "rig.yaml"
         rig_file.write_text(write_rig(rig))
         assert ours.poll(60.0), "nobody plans"
@@ -220,9 +236,11 @@ def test_when_the_policys_server_is_killed_the_arms_come_to_rest(tmp_path) -> No
         driver = context.Process(target=drive_on_the_command_line, args=(driven, rig_file, folder))
         driver.start()
         try:
-            assert_comes_to_rest(rig, emulators, "policy", server.kill)
+            interrupt = functools.partial(os.killpg, driver.pid, signal.SIGINT)
+            ends = server.kill if victim == "policy" else interrupt
+            assert_comes_to_rest(rig, emulators, victim, ends)
             assert pipe.poll(30.0), "drive never ended"
-            assert pipe.recv() == 1
+            assert pipe.recv() == status
         finally:
             driver.kill()
             driver.join()

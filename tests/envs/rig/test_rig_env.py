@@ -14,7 +14,13 @@ from tinyvla_gym.contracts import check_env
 from tinyvla_gym.envs.registration import RIG_IDS
 from tinyvla_gym.envs.rig.env import RigEnv
 from tinyvla_gym.envs.rig.success import Keys
-from tinyvla_gym.errors import ActionNotFiniteError, ConfigError, LiveEnvError, UnknownNameError
+from tinyvla_gym.errors import (
+    ActionNotFiniteError,
+    ConfigError,
+    LiveEnvError,
+    PolicyLostError,
+    UnknownNameError,
+)
 from tinyvla_gym.evaluation.agents import make_agent
 from tinyvla_gym.robots.body import VirtualBody
 from tinyvla_gym.robots.camera import Frame
@@ -302,6 +308,22 @@ def test_the_operator_ends_an_episode_by_a_key(key, terminated, truncated) -> No
         operator.write(f"{key}\n")
         operator.flush()
         assert env.step(home_action(env))[2:4] == (terminated, truncated)
+
+
+def test_whoever_is_watched_is_watched_while_a_step_waits() -> None:
+    looks = []
+
+    def gone_at_the_third_look():
+        looks.append(env.body.now())
+        if len(looks) == 3:
+            raise PolicyLostError("it", "its server is gone.")
+
+    env = RigEnv(rig=simulated(FRANKA), watch=gone_at_the_third_look)
+    env.reset()
+    with pytest.raises(PolicyLostError):
+        env.step(home_action(env))
+
+    np.testing.assert_allclose(np.diff(looks), 0.01, atol=0.005)
 
 
 def test_render_shows_the_cameras_side_by_side(pair: RigEnv) -> None:
