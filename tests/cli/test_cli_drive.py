@@ -73,6 +73,25 @@ def test_a_side_file_that_was_cut_short_is_read_up_to_there(tmp_path, cli, rig_f
         read_native(path)
 
 
+def test_a_recording_that_was_broken_off_goes_on(cli, rig_file, tmp_path, monkeypatch) -> None:
+    out = tmp_path / "drives"
+    orders = ("drive", rig_file(simulated(FRANKA)), "--policy", "random", "--seconds", "0.5",
+              "--record", out)  # fmt: skip
+    ends = iter([None, KeyboardInterrupt])
+
+    def interrupted(env, agent, *, seed, listeners):
+        if end := next(ends):
+            raise end
+        return rollout(env, agent, seed=seed, listeners=listeners)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tinyvla_gym.loop.rollout", interrupted)
+        assert cli(*orders, "--episodes", "2").code == 130
+    assert cli(*orders, "--seed", "1").code == 0
+
+    assert len(Dataset(out)) == 2
+
+
 def test_a_drive_that_is_killed_leaves_what_the_rig_told(tmp_path, rig_file) -> None:
     rig = simulated(FRANKA)
     out = tmp_path / "drives"

@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from tinyvla_gym.robots.emulators.robotiq import RobotiqEmulator
+
 
 @contextlib.contextmanager
 def emulating(found, *what):
@@ -59,6 +61,15 @@ def test_without_franky_sim_the_remedy_is_told(cli, monkeypatch) -> None:
 
     assert answer.code == 1
     assert 'pip install "tinyvla-gym[emulators]"' in answer.err
+
+
+def test_an_address_that_is_taken_is_a_sentence(cli, monkeypatch) -> None:
+    monkeypatch.setattr("tinyvla_gym.cli.emulate._FIRST", 241)
+    with RobotiqEmulator("127.0.0.241"):
+        answer = cli("emulate", "robotiq", "--arms", "1")
+
+    assert answer.code == 1
+    assert "End the one that runs already" in answer.err
 
 
 def test_three_arms_are_refused(cli) -> None:

@@ -37,7 +37,7 @@ def play(rig, actions, rng):
             chunk = [(virtual.now_s + i / 15, wander(rig, good, rng)) for i in range(4)]
         try:
             virtual.controller.submit(virtual.now_s, chunk)
-            good = np.nan_to_num(action, posinf=0.0, neginf=0.0)
+            good = chunk[-1][1]
         except (ActionRefused, ActionNotFiniteError):
             refused.append(len(virtual.positions))
             good = virtual.home_action() if rng.random() < 0.5 else good

@@ -30,7 +30,7 @@ class Drive:
     Beside a policy, the person takes over for as long as the dead-man switch is held; alone, it may
     also be module:function, which is called with the env and returns who acts."""
     record: Path | None = None
-    """Dataset to record into: new, empty, or one that earlier drives finished."""
+    """Dataset to record into: new, empty, or of earlier drives, also of one that was broken off."""
     live: bool = False
     """Move the real arms. Asks for the rig's serial first."""
     episodes: int = 1
@@ -132,6 +132,7 @@ class Drive:
             robot_type=bare.rig.arms[0].model,
             env_ids=[env.spec.id],
             append=(self.record / "meta" / "info.json").exists(),
+            resume=True,
         )
         stack.enter_context(writer)  # finalises when all went well
         recorder = Recorder(writer, task=bare.rig.name, keep_failures=True)

@@ -37,7 +37,14 @@ class Emulate:
         if self.arms not in (1, 2):
             raise ConfigError(f"--arms is 1 or 2, got {self.arms}.")
         with contextlib.ExitStack() as running:
-            rows = self._start_franka(running) if self.what == "franka" else self._start(running)
+            try:
+                rows = (
+                    self._start_franka(running) if self.what == "franka" else self._start(running)
+                )
+            except OSError as error:
+                raise ConfigError(
+                    f"The emulator cannot listen: {error.strerror}. End the one that runs already."
+                ) from error
             print_table(("controller", "address", "ports"), rows, numbers=0)
             found = [{"kind": kind, "address": address} for kind, address, _ in rows]
             write_json(self.json, {"controllers": found})

@@ -49,8 +49,12 @@ class RobotiqEmulator:
         self._server.allow_reuse_address = True
         self._server.daemon_threads = True
         self._server.block_on_close = False
-        self._server.server_bind()
-        self._server.server_activate()
+        try:
+            self._server.server_bind()
+            self._server.server_activate()
+        except OSError:  # somebody else listens there
+            self._server.server_close()
+            raise
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 

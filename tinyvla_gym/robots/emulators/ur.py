@@ -61,7 +61,11 @@ class UrEmulator:
             *((port, self._script) for port in SCRIPT_PORTS),
         ]
         for port, handler in handlers:
-            listener = socket.create_server((self.address, port))
+            try:
+                listener = socket.create_server((self.address, port))
+            except OSError:  # somebody else listens there
+                self.__exit__()
+                raise
             self._listeners.append(listener)
             self._spawn(self._accept, listener, handler)
         self._spawn(self._run)
