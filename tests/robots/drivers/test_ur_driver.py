@@ -161,9 +161,7 @@ def test_after_a_broken_connection_the_driver_is_silent_though_the_client_comes_
         told = []  # until the driver knows: the client may take control again, and send once more
         while not told or told[-1] == "OK":
             told.append(driver.stdout.readline().strip() or "GONE")
-        time.sleep(
-            2.0
-        )  # so that the client is back: a driver that sends is never silent
+        time.sleep(2.0)  # so that the client is back: a driver that sends is never silent
         wait_until(lambda: emulator.look("machine.time_s") - emulator.look("machine.fed_s") > 0.5)
         driver.kill()
         told += driver.stdout.read().split()
