@@ -93,7 +93,7 @@ def test_every_module_outside_the_extras_can_be_imported_without_them() -> None:
     assert run(IMPORT_WITHOUT_EXTRAS, (EXTRAS, names)) == {}
 
 
-@pytest.mark.parametrize("name", ["nano", "nano-mt50"])
+@pytest.mark.parametrize("name", ["nano", "nano-mt10"])
 def test_a_bundled_policy_plans_without_extras(name: str) -> None:
     assert run(PLAN_WITHOUT_EXTRAS, (EXTRAS, name)) == ["OnnxPolicy", 16, 4]
 

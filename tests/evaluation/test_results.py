@@ -80,7 +80,7 @@ def test_results_are_read_back_as_they_were(tmp_path) -> None:
     assert Results.load(tmp_path) == Results.load(tmp_path / "results.json") == results
 
 
-@pytest.mark.parametrize("name", ["nano-mt10", "nano-opposites"])
+@pytest.mark.parametrize("name", ["nano-mt10", "nano-mt10-opposites"])
 def test_results_of_format_1_are_still_read(name) -> None:
     path = Path(__file__).parents[2] / "docs" / "results" / f"{name}.json"
     facts = json.loads(path.read_text(encoding="utf-8"))
