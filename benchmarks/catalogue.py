@@ -54,6 +54,9 @@ BENCHMARKS = {
     "evaluation-nano": Benchmark(
         measure="benchmarks.evaluation:of_nano", what="evaluating nano: LeRobot's loop"
     ),
+    "latency": Benchmark(
+        measure="benchmarks.latency:measure", what="a plan of TinyVLA: its released code"
+    ),
     "memory": Benchmark(measure="benchmarks.memory:measure", what="memory of one more env"),
 }
 

@@ -40,6 +40,23 @@ def lerobot() -> Subject:
     return Subject("lerobot", "benchmarks.subjects.lerobot_loop")
 
 
+def planners() -> Subject:
+    """Starts our side of what is planned and learnt by TinyVLA itself."""
+    return Subject("ours", "benchmarks.subjects.planners")
+
+
+def released() -> Subject:
+    """Starts TinyVLA's released code; the clone itself is named later.
+
+    Raises:
+        NoPeerError: If the libraries that it wants are not installed.
+    """
+    interpreter = PEERS / "released/bin/python"
+    if not interpreter.exists():
+        raise NoPeerError("What TinyVLA's released code needs")
+    return Subject("the released code", "benchmarks.subjects.released", interpreter=interpreter)
+
+
 def lerobot_site() -> Path:
     """The folder in which the package ``lerobot`` lies.
 

@@ -19,6 +19,7 @@ from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.backbone import Tokens
 from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm, conversation
 from tinyvla_gym.policies.tinyvla.llava_pythia.vision import Eyes, projector
+from tinyvla_gym.policies.tinyvla.onednn import use_onednn
 from tinyvla_gym.policies.tinyvla.pictures import CLIP_MEAN, CLIP_STD, PicturePath, Pictures
 from tinyvla_gym.policies.tinyvla.prompts import trimmed
 from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
@@ -84,6 +85,7 @@ class LlavaPythia(nn.Module):
         self._prompts = conversation(
             vocabulary, form=prompt, longest=_free_places(cameras, self.eyes.patches, config)
         )
+        use_onednn(self)
         self._pad_id = pad_id
         self._pool_padding = pool_padding
 
