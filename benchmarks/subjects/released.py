@@ -6,7 +6,6 @@ layer behind them wants; libraries that the two paths import but do not use are 
 model's class is told to the loader, whose package does not import it.
 """
 
-import json
 import math
 import pickle
 import shutil
@@ -17,7 +16,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from time import process_time
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np

@@ -8,6 +8,8 @@ else goes to torch as before: other devices and precisions, autocast, compilatio
 Shapes: B any leading sizes, I and O features, K places, T width of a convolution.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -49,7 +51,7 @@ class OneDnnConv1d(nn.Conv1d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps (B, I, K) to (B, O, K / stride)."""
-        alone = len(input) == 1 and not torch.is_grad_enabled() and _fits(input, self.weight)
+        alone = _fits(input, self.weight) and not torch.is_grad_enabled() and len(input) == 1
         if not (self.as_product or alone):
             return super().forward(input)
         padded = F.pad(input, (int(self.padding[0]),) * 2)
@@ -57,6 +59,19 @@ class OneDnnConv1d(nn.Conv1d):
         flat = near.transpose(1, 2).flatten(2)  # (B, K, I T)
         multiply = _linear if alone else F.linear
         return multiply(flat, self.weight.flatten(1), self.bias).transpose(1, 2)
+
+
+@contextmanager
+def convolutions_as_products(network: nn.Module) -> Iterator[None]:
+    """Has a network's ``OneDnnConv1d`` be products of matrices, whatever they would rather be."""
+    found = [part for part in network.modules() if isinstance(part, OneDnnConv1d)]
+    for part in found:
+        part.as_product = True
+    try:
+        yield
+    finally:
+        for part in found:
+            part.as_product = False
 
 
 def _fits(x: Tensor, weight: Tensor) -> bool:

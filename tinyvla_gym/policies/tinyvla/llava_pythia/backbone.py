@@ -21,8 +21,9 @@ from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm, convers
 from tinyvla_gym.policies.tinyvla.llava_pythia.vision import Eyes, projector
 from tinyvla_gym.policies.tinyvla.onednn import use_onednn
 from tinyvla_gym.policies.tinyvla.pictures import CLIP_MEAN, CLIP_STD, PicturePath, Pictures
-from tinyvla_gym.policies.tinyvla.prompts import trimmed
-from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
+from tinyvla_gym.policies.tinyvla.prompts import PADDING
+from tinyvla_gym.policies.tinyvla.trimming import trimmed
+from tinyvla_gym.policies.tinyvla.vocabulary import Pieces, Vocabulary, read_vocabulary
 
 
 class LlavaPythia(nn.Module):
@@ -86,6 +87,7 @@ class LlavaPythia(nn.Module):
             vocabulary, form=prompt, longest=_free_places(cameras, self.eyes.patches, config)
         )
         use_onednn(self)
+        self._form = prompt
         self._pad_id = pad_id
         self._pool_padding = pool_padding
 
@@ -94,9 +96,23 @@ class LlavaPythia(nn.Module):
         """What splits sentences into pieces."""
         return self._prompts.vocabulary
 
+    def reading(self) -> dict[str, Any]:
+        """Says what prompts and pictures an exported graph wants; see ``policies/onnx/reading``."""
+        look = {
+            "side": self.pictures.side,
+            "crop_frac": self.pictures.crop_frac,
+            "mean": list(self.pictures.mean),
+        }
+        return {
+            "vocabulary": isinstance(self.vocabulary, Pieces),
+            "prompt": self._form,
+            "longest": self._prompts.longest,
+            "pictures": look if self.pictures.path == "released" else None,
+        }
+
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Turns sentences into prompts, int64, (B, L)."""
-        return self._prompts(sentences)
+        return torch.from_numpy(self._prompts(sentences))
 
     def forward(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
         """Looks and reads; see ``Backbone``."""
@@ -110,20 +126,24 @@ class LlavaPythia(nn.Module):
             words: What ``tokenize`` gave, (B, L).
         """
         embeddings, mask = self._spliced(self.look(pixels), words)
-        seen = self.body(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
+        seen = self.body(
+            inputs_embeds=embeddings, attention_mask=_readable(mask), use_cache=False
+        ).last_hidden_state
         counts = torch.ones_like(mask) if self._pool_padding else mask
         return Tokens(features=seen.float(), mask=counts)
 
     def look(self, pixels: Sequence[Tensor]) -> Tensor:
         """Maps each camera's pixels (B, 3, S, S) to their tokens in a row, (B, cameras * P, C)."""
         kind = self.body.dtype
-        count = len(pixels[0])
         tokens = self.projector(self.eyes(torch.cat(list(pixels)).to(kind)))  # (cameras * B, P, C)
-        return torch.cat(tokens.split(count), dim=1)
+        return torch.cat(tokens.chunk(len(pixels)), dim=1)
 
     def _spliced(self, tokens: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Puts the cameras' tokens in their place; embeddings (B, T, C) and mask (B, T)."""
-        words, counts, place = trimmed(words)
+        if torch.compiler.is_exporting():  # a graph cannot look into the words to cut them
+            counts, place = words != PADDING, self._prompts.place
+        else:
+            words, counts, place = trimmed(words)
         # Neither the mark nor padding is a piece; the pictures overwrite the former.
         embedded = self.body.embed_in(words.where(words >= 0, self._pad_id))  # (B, L, C)
         seen = counts.new_ones(tokens.shape[:2])
@@ -131,6 +151,17 @@ class LlavaPythia(nn.Module):
             torch.cat([embedded[:, :place], tokens, embedded[:, place + 1 :]], dim=1),
             torch.cat([counts[:, :place], seen, counts[:, place + 1 :]], dim=1),
         )
+
+
+def _readable(mask: Tensor) -> Tensor:
+    """Says what each token may read, as transformers asks for it; ``mask`` is (B, T).
+
+    In an exported graph it is said in full, (B, 1, T, T), since transformers looks into a mask.
+    """
+    if not torch.compiler.is_exporting():
+        return mask
+    before = torch.ones(mask.shape[1], mask.shape[1], dtype=torch.bool).tril()
+    return mask[:, None, None, :] & before
 
 
 def _free_places(cameras: int, patches: int, config: GPTNeoXConfig) -> int:
