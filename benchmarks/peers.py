@@ -41,8 +41,13 @@ def lerobot() -> Subject:
 
 
 def planners() -> Subject:
-    """Starts our side of what is planned and learnt by TinyVLA itself."""
+    """Starts our side of what TinyVLA plans."""
     return Subject("ours", "benchmarks.subjects.planners")
+
+
+def learners() -> Subject:
+    """Starts our side of what is learnt."""
+    return Subject("ours", "benchmarks.subjects.learners")
 
 
 def released() -> Subject:

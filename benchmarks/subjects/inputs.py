@@ -59,12 +59,16 @@ class Sight:
     Attributes:
         frames: Of two cameras, uint8, (2, 180, 320, 3).
         state: float32, (7,).
-        noise: What the plan begins with, float32, (1, 16, 10).
+        noise: What the plan begins with, or is learnt with, float32, (1, 16, 10).
+        chunk: What should have been done, in [-1, 1], float32, (1, 16, 10).
+        level: The noise level that it is learnt at.
     """
 
     frames: NDArray[np.uint8]
     state: NDArray[np.float32]
     noise: NDArray[np.float32]
+    chunk: NDArray[np.float32]
+    level: int
 
 
 def sight(seed: int) -> Sight:
@@ -74,4 +78,6 @@ def sight(seed: int) -> Sight:
         frames=rng.integers(0, 256, (2, 180, 320, 3)).astype(np.uint8),
         state=rng.standard_normal(STATES).astype(np.float32),
         noise=rng.standard_normal((1, CHUNK, ACTIONS)).astype(np.float32),
+        chunk=rng.uniform(-1, 1, (1, CHUNK, ACTIONS)).astype(np.float32),
+        level=int(rng.integers(100)),
     )

@@ -26,17 +26,19 @@ from torch import Tensor, nn
 
 from benchmarks.lines import serve
 from benchmarks.subjects.inputs import ACTIONS, CHUNK, SENTENCE, STATES, sight, versions
+from benchmarks.subjects.peak import forget_peak, peak_mb
 
 UNUSED = ("IPython", "cv2", "deepspeed", "h5py", "matplotlib", "pytorch3d", "torchvision")
-LORA = {"lora_r": 64, "lora_alpha": 256, "lora_dropout": 0.05, "lora_bias": "none"}
-"""Of the released training script."""
+LORA = {"r": 64, "lora_alpha": 256, "lora_dropout": 0.05, "bias": "none"}
+"""Of the released training script, as are the rates."""
+RATE, HEAD_RATE = 2e-4, 2e-5
 
 
 class Empty(ModuleType):
     """A module in which every name is a class without contents."""
 
     __version__ = "9.9"
-    __path__: list[str] = []  # so that it has submodules
+    __path__ = ()  # so that it may have submodules
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -48,14 +50,16 @@ class EmptyModules(MetaPathFinder, Loader):
     """Finds an empty module for what is not installed and not used."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Says yes to the libraries that are not used."""
         known = fullname.split(".")[0] in UNUSED
         return ModuleSpec(fullname, self, is_package=True) if known else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Makes an empty module."""
         return Empty(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        pass
+        """Has nothing to run."""
 
 
 class State:
@@ -63,7 +67,6 @@ class State:
 
     model: Any
     policy: Any
-    batch: dict[str, Any]
     optimizer: torch.optim.Optimizer
 
 
@@ -194,6 +197,67 @@ def plan(seed: int) -> dict[str, Any]:
     return {"seconds": seconds, "chunk": physical[0].tolist()}
 
 
+def adapt(checkpointing: bool) -> int:
+    """Puts the released adapters on, as its loader does; how many weights learn.
+
+    Args:
+        checkpointing: Whether activations are computed again on the way back. The released code
+            does so re-entrantly, and then the tower's adapters get no gradient; here they do.
+    """
+    peft = import_module("peft")
+    loader = import_module("llava_pythia.llava_pythia_utils")
+    model = State.model.train().requires_grad_(False)
+    names = loader.find_all_linear_names(model, lambda *_: None, "vit llm")
+    State.model = peft.get_peft_model(
+        model, peft.LoraConfig(target_modules=names, task_type="CAUSAL_LM", **LORA)
+    )
+    for part in (model.get_model().mm_projector, model.embed_out):
+        part.requires_grad_(True)
+    if checkpointing:
+        model.config.use_cache = False
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    named = [(name, one) for name, one in State.model.named_parameters() if one.requires_grad]
+    State.optimizer = torch.optim.AdamW(
+        [
+            {"params": [one for name, one in named if "lora_" in name], "lr": RATE},
+            {"params": [one for name, one in named if "lora_" not in name], "lr": HEAD_RATE},
+        ],
+        betas=(0.9, 0.98),
+        eps=1e-7,
+        weight_decay=0.0,
+    )
+    return sum(one.numel() for _, one in named)
+
+
+def learn(seed: int) -> dict[str, Any]:
+    """Takes one step of learning from one frame; seconds, its loss, and memory at the most [MB]."""
+    seen = sight(seed)
+    batch = State.policy.process_batch_to_llava(
+        cropped(seen.frames), torch.from_numpy(seen.state)[None], SENTENCE
+    )
+    is_pad = torch.zeros(1, CHUNK, dtype=torch.bool)
+    forget_peak()
+    began = process_time()
+    State.optimizer.zero_grad(set_to_none=True)
+    with given_noise(seen.noise[None]), given_level(seen.level):
+        loss = State.model(**batch, actions=torch.from_numpy(seen.chunk), is_pad=is_pad).loss
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(State.model.parameters(), 1.0)
+    State.optimizer.step()
+    return {"seconds": process_time() - began, "loss": float(loss), "peak_mb": peak_mb()}
+
+
+@contextmanager
+def given_level(level: int) -> Any:
+    """Has the next loss be of this noise level."""
+    before = torch.randint
+    torch.randint = lambda *_, **__: torch.tensor([level])
+    try:
+        yield
+    finally:
+        torch.randint = before
+
+
 def cropped(frames: np.ndarray) -> Tensor:
     """Frames (2, H, W, 3) as the evaluation's loop hands them on: cut to 95 % and enlarged."""
     images = torch.from_numpy(frames.transpose(0, 3, 1, 2) / 255.0).float()
@@ -224,5 +288,7 @@ if __name__ == "__main__":
             "versions": lambda: versions("torch", "transformers", "diffusers", "peft"),
             "build": build,
             "plan": plan,
+            "adapt": adapt,
+            "learn": learn,
         }
     )

@@ -12,7 +12,7 @@ import torch
 
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.pictures import CLIP_MEAN, CLIP_STD, Pictures
-from tinyvla_gym.policies.tinyvla.released_pictures import middle
+from tinyvla_gym.policies.tinyvla.released_pictures import enlarged, middle
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SIZES = ["84x84", "180x320"]
@@ -98,3 +98,13 @@ IMPOSSIBLE = {
 def test_impossible_settings_are_refused(settings, complaint) -> None:
     with pytest.raises(ConfigError, match=complaint):
         Pictures(side=28, **settings)
+
+
+@pytest.mark.parametrize(("count", "size"), [(171, 180), (19, 20), (7, 7), (3, 4)])
+def test_stretching_is_torchs_own_but_for_the_last_bit(count, size) -> None:
+    rows = np.random.default_rng(0).random((count, 5), np.float32)
+
+    wanted = torch.nn.functional.interpolate(
+        torch.from_numpy(rows)[None, None], (size, 5), mode="bilinear", antialias=True
+    )
+    np.testing.assert_allclose(enlarged(rows, size), wanted[0, 0].numpy(), rtol=0, atol=2e-7)

@@ -1,4 +1,4 @@
-"""What an exported graph is fed: words as integers, and pictures as it takes them. Needs no torch."""
+"""What an exported graph is fed: words as integers, and pictures as it takes them; no torch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -73,7 +73,7 @@ class Eyes(nn.Module):
 
 
 class QuickGelu(nn.Module):
-    """CLIP's activation, ``x * sigmoid(1.702 x)``, with one tensor where transformers makes three."""
+    """CLIP's activation, ``x * sigmoid(1.702 x)``, with fewer tensors than transformers makes."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (..., V) to the same shape; overwrites it where nothing is differentiated."""
