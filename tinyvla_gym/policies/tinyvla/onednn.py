@@ -76,7 +76,8 @@ def convolutions_as_products(network: nn.Module) -> Iterator[None]:
 
 def _fits(x: Tensor, weight: Tensor) -> bool:
     return (
-        x.device.type == "cpu"
+        x.numel() > 0
+        and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
@@ -103,10 +104,10 @@ class _Linear(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         x, weight = ctx.saved_tensors
-        rows = gradient.flatten(0, -2)  # (B, O)
+        rows = gradient.reshape(-1, gradient.shape[-1])
         of_x, of_weight, of_bias = ctx.needs_input_grad
         return (
             _linear(gradient, weight.t(), None) if of_x else None,
-            _linear(rows.t(), x.flatten(0, -2).t(), None) if of_weight else None,
+            _linear(rows.t(), x.reshape(-1, x.shape[-1]).t(), None) if of_weight else None,
             rows.sum(0) if of_bias else None,
         )
