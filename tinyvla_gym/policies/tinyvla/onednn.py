@@ -78,6 +78,7 @@ def _fits(x: Tensor, weight: Tensor) -> bool:
     return (
         x.numel() > 0
         and x.device.type == "cpu"
+        and type(weight) in (Tensor, nn.Parameter)  # none that is spread over processes
         and x.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()

@@ -133,7 +133,8 @@ def _trace(policy: TinyVLAPolicy) -> Any:
     rows = {0: torch.export.Dim("rows", min=1, max=4096)}
     images, words, facts = list(inputs.images), rows, _reading(policy)
     if facts is not None:
-        words = {**rows, 1: torch.export.Dim("pieces", min=2, max=facts["longest"])}
+        shortest = policy.model.tokenize([""]).shape[1]
+        words = {**rows, 1: torch.export.Dim("pieces", min=shortest, max=facts["longest"])}
         side = facts["pictures"]["side"] if facts["pictures"] else None
         images = [
             image[:, :1, :1].expand(-1, side, side, -1) if side else image for image in images

@@ -136,7 +136,8 @@ class LlavaPythia(nn.Module):
         """Maps each camera's pixels (B, 3, S, S) to their tokens in a row, (B, cameras * P, C)."""
         kind = self.body.dtype
         tokens = self.projector(self.eyes(torch.cat(list(pixels)).to(kind)))  # (cameras * B, P, C)
-        return torch.cat(tokens.chunk(len(pixels)), dim=1)
+        each = tokens.unflatten(0, (len(pixels), -1))  # (cameras, B, P, C)
+        return each.transpose(0, 1).flatten(1, 2)
 
     def _spliced(self, tokens: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Puts the cameras' tokens in their place; embeddings (B, T, C) and mask (B, T)."""
