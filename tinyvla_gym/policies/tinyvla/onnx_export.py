@@ -7,6 +7,7 @@ that a folder with both forms is hardly larger than one with one.
 import json
 import logging
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,10 @@ def export_onnx(policy: TinyVLAPolicy, folder: Path, *, half: bool = False, card
 
 
 def export_int8(policy: TinyVLAPolicy, folder: Path) -> None:
-    """Writes a graph with its own weights, those of linear layers and the U-Net rounded to 8 bits.
+    """Writes a graph with its own weights, those of the linear layers rounded to 8 bits.
 
-    Convolutions of pictures stay as they are. Arguments and errors are those of ``export_onnx``.
+    Convolutions stay as they are, save those of LLaVA-Pythia's U-Net, whose weights are more than
+    can be read quickly. Arguments and errors are those of ``export_onnx``.
     """
     _check(policy)
     options, texts = travelling(policy.config.backbone_options, policy.model.backbone)
@@ -76,7 +78,8 @@ def export_int8(policy: TinyVLAPolicy, folder: Path) -> None:
     def fill(fresh: Path) -> None:
         for name, words in texts.items():
             (fresh / name).write_text(words, encoding="utf-8")
-        with convolutions_as_products(policy.model):
+        large = policy.config.backbone == "llava_pythia"
+        with convolutions_as_products(policy.model) if large else nullcontext():
             _save(_trace(policy), fresh)
         round_weights(fresh / GRAPH)
         (fresh / HELD).unlink(missing_ok=True)

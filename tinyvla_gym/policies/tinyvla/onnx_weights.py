@@ -9,10 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.checkpoint import GRAPH, WEIGHTS, weights_digest
 
 PREFIX = "model."
 """What the exporter puts before a weight's name."""
+MOST_HELD = 2_000_000_000
+"""Bytes that a graph can hold itself; its format ends at 2 GiB."""
 _STORED = {"F16": 10, "F32": 1, "I64": 7}
 """Kinds of numbers in a safetensors file -> ONNX's numbers for them."""
 
@@ -22,7 +25,11 @@ def point_to_weights(folder: Path) -> None:
 
     Args:
         folder: A checkpoint with its weights and a graph that holds them once more. What the
-            exporter has computed from weights stays in the graph.
+            exporter has computed from weights stays in the graph: of linear layers over tokens,
+            their transposed weights.
+
+    Raises:
+        ConfigError: If that is more than a graph can hold.
     """
     import onnx
 
@@ -39,6 +46,12 @@ def point_to_weights(folder: Path) -> None:
             tensor.name = f"{name}.stored"
             widened.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=wanted))
         _point(tensor, stored, place)
+    held = sum(len(tensor.raw_data) for tensor in graph.graph.initializer)
+    if held > MOST_HELD:
+        raise ConfigError(
+            f"The graph would hold {held / 2**30:.1f} GiB beside the weights' file, and a graph can "
+            "hold 2; export it with --int8."
+        )
     nodes = [*widened, *graph.graph.node]
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
