@@ -49,8 +49,8 @@ def point_to_weights(folder: Path) -> None:
     held = sum(len(tensor.raw_data) for tensor in graph.graph.initializer)
     if held > MOST_HELD:
         raise ConfigError(
-            f"The graph would hold {held / 2**30:.1f} GiB beside the weights' file, and a graph can "
-            "hold 2; export it with --int8."
+            f"The graph would hold {held / 2**30:.1f} GiB of its own and can hold 2; "
+            "export it with --int8."
         )
     nodes = [*widened, *graph.graph.node]
     del graph.graph.node[:]
