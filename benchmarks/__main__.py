@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(options: argparse.Namespace) -> None:
     benchmark = benchmark_named(options.name)
-    settings = Settings(rounds=options.rounds, tasks=options.tasks)
+    settings = Settings(
+        rounds=options.rounds, tasks=options.tasks, size=options.size, released=options.released
+    )
     machine.check_idle(busy=options.busy)
     if options.json is not None:
         check_writable(options.json)
@@ -76,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="all, a number of tasks spread over all, or names with commas (default: as many as "
         "take about three minutes)",
+    )
+    parser.add_argument("--size", default="s", help="of TinyVLA: s, b or h (default s)")
+    parser.add_argument(
+        "--released", type=Path, metavar="FOLDER", help="a clone of TinyVLA's released code"
     )
     parser.add_argument(
         "--json", type=Path, help="also put the findings into this file, beside those it holds"

@@ -57,6 +57,21 @@ BENCHMARKS = {
     "batches": Benchmark(
         measure="benchmarks.batches:measure", what="windows for training: LeRobot's reader, HDF5"
     ),
+    "latency": Benchmark(
+        measure="benchmarks.latency:in_float32", what="a plan of TinyVLA: its released code"
+    ),
+    "latency-int8": Benchmark(
+        measure="benchmarks.latency:in_8_bits", what="the same with weights of 8 bits"
+    ),
+    "lora-step": Benchmark(
+        measure="benchmarks.learning:measure", what="a LoRA step of TinyVLA: its released code"
+    ),
+    "presets": Benchmark(
+        measure="benchmarks.presets:measure", what="a plan and a LoRA step of every preset"
+    ),
+    "one-step": Benchmark(
+        measure="benchmarks.one_step:measure", what="the one-step head: the ten-step one"
+    ),
     "memory": Benchmark(measure="benchmarks.memory:measure", what="memory of one more env"),
     "tick": Benchmark(measure="benchmarks.tick:measure", what="the control tick of two arms"),
 }

@@ -109,17 +109,34 @@ def apart(policy: TinyVLAPolicy, device: torch.device, kind: torch.dtype) -> flo
     return float(np.abs(got - wanted).mean())
 
 
-def lora_step(policy: TinyVLAPolicy, device: torch.device, *, rank: int, alpha: float) -> float:
-    """Adapts a policy and takes one optimiser step, in bfloat16 where autocast allows; the loss."""
+def lora_step(
+    policy: TinyVLAPolicy,
+    device: torch.device,
+    *,
+    rank: int,
+    alpha: float,
+    count: int = BATCH,
+    half: bool = True,
+) -> float:
+    """Adapts a policy and takes one optimiser step, in bfloat16 where autocast allows; the loss.
+
+    Args:
+        policy: Changed in place.
+        device: Where.
+        rank: Of the adapters.
+        alpha: Of the adapters.
+        count: Frames.
+        half: Whether there is an autocast to bfloat16.
+    """
     interface, horizon = policy.spec.interface, policy.spec.horizon
     add_lora(policy.model, rank=rank, alpha=alpha)
     policy.model.to(device).train()
     trained = [weight for weight in policy.model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained)
-    inputs = policy.inputs(seen(interface, BATCH))
-    chunks = torch.zeros(BATCH, horizon, len(interface.action), device=device)
-    is_pad = torch.zeros(BATCH, horizon, dtype=torch.bool, device=device)
-    with torch.autocast(device.type, torch.bfloat16):
+    inputs = policy.inputs(seen(interface, count))
+    chunks = torch.zeros(count, horizon, len(interface.action), device=device)
+    is_pad = torch.zeros(count, horizon, dtype=torch.bool, device=device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         loss = policy.model.loss(inputs, chunks, is_pad)
     loss.backward()
     optimizer.step()

@@ -56,6 +56,28 @@ def lerobot() -> Subject:
     return Subject("lerobot", "benchmarks.subjects.lerobot_loop")
 
 
+def planners() -> Subject:
+    """Starts our side of what TinyVLA plans."""
+    return Subject("ours", "benchmarks.subjects.planners")
+
+
+def learners() -> Subject:
+    """Starts our side of what is learnt."""
+    return Subject("ours", "benchmarks.subjects.learners")
+
+
+def released() -> Subject:
+    """Starts TinyVLA's released code; the clone itself is named later.
+
+    Raises:
+        NoPeerError: If the libraries that it wants are not installed.
+    """
+    interpreter = PEERS / "released/bin/python"
+    if not interpreter.exists():
+        raise NoPeerError("What TinyVLA's released code needs")
+    return Subject("the released code", "benchmarks.subjects.released", interpreter=interpreter)
+
+
 def lerobot_site() -> Path:
     """The folder in which the package ``lerobot`` lies.
 

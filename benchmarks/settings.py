@@ -1,6 +1,7 @@
 """What the user of a benchmark can choose."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.refusal import Refusal
 from benchmarks.rounds import FEWEST
@@ -16,14 +17,31 @@ class Settings:
         rounds: Interleaved rounds, at least 5.
         tasks: ``all``, a number of tasks spread evenly over all, or names with commas; the
             benchmark's own choice when empty.
+        size: Of TinyVLA, where it is measured: ``s``, ``b`` or ``h``.
+        released: A clone of TinyVLA's released code, where that is the peer.
     """
 
     rounds: int = FEWEST
     tasks: str = ""
+    size: str = "s"
+    released: Path | None = None
 
     def __post_init__(self) -> None:
         if self.rounds < FEWEST:
             raise Refusal(f"A spread needs at least {FEWEST} rounds, got {self.rounds}.")
+
+    def released_code(self) -> Path:
+        """The clone.
+
+        Raises:
+            Refusal: If none was named, or it is none.
+        """
+        if self.released is None or not (self.released / "eval_real_franka.py").is_file():
+            raise Refusal(
+                f"TinyVLA's released code is not in {self.released}; name a clone of "
+                "https://github.com/liyaxuanliyaxuan/TinyVLA: --released FOLDER."
+            )
+        return self.released.resolve()
 
     def chosen_tasks(
         self, default: str, among: tuple[str, ...] = METAWORLD_TASKS

@@ -7,6 +7,7 @@ from fakes import INTERFACE
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build
+from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import TOY
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 
 CONFIG = TinyVLAConfig(
@@ -47,3 +48,14 @@ def a_model(seed=0, config=CONFIG):
 def a_policy(seed=0, **settings):
     given = {"config": CONFIG, "spec": SPEC, "normalizer": NORMALIZER, **settings}
     return TinyVLAPolicy(a_model(seed, given["config"]), **given)
+
+
+LLAVA = TinyVLAConfig(
+    backbone="llava_pythia",
+    backbone_options={**TOY, "picture_path": "released"},
+    horizon=8,
+    execute=4,
+    widths=(8, 16, 16),
+    step_size=8,
+)
+"""The released architecture at a doll's width, with the released picture path."""

@@ -1,6 +1,7 @@
 """What all subjects are given alike: actions, seeds, and pictures on their way through a line."""
 
 import base64
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -45,3 +46,38 @@ def versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+CHUNK, ACTIONS, STATES = 16, 10, 7
+SENTENCE = "close the lid of the box"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What a policy of the authors' Franka arm is given, drawn at random.
+
+    Attributes:
+        frames: Of two cameras, uint8, (2, 180, 320, 3).
+        state: float32, (7,).
+        noise: What the plan begins with, or is learnt with, float32, (1, 16, 10).
+        chunk: What should have been done, in [-1, 1], float32, (1, 16, 10).
+        level: The noise level that it is learnt at.
+    """
+
+    frames: NDArray[np.uint8]
+    state: NDArray[np.float32]
+    noise: NDArray[np.float32]
+    chunk: NDArray[np.float32]
+    level: int
+
+
+def sight(seed: int) -> Sight:
+    """Draws one; equal on both sides."""
+    rng = np.random.default_rng(seed)
+    return Sight(
+        frames=rng.integers(0, 256, (2, 180, 320, 3)).astype(np.uint8),
+        state=rng.standard_normal(STATES).astype(np.float32),
+        noise=rng.standard_normal((1, CHUNK, ACTIONS)).astype(np.float32),
+        chunk=rng.uniform(-1, 1, (1, CHUNK, ACTIONS)).astype(np.float32),
+        level=int(rng.integers(100)),
+    )

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from fakes import ScriptedEnv, an_observation
-from tiny_models import CONFIG, a_policy
+from tiny_models import CONFIG, LLAVA, a_policy
 
 from tinyvla_gym import RecedingHorizon, rollout
 from tinyvla_gym.contracts import check_policy
@@ -108,6 +108,34 @@ def test_weights_are_not_kept_twice(folder) -> None:
     assert weights == []
     assert sum(one.ByteSize() for one in held) < 20_000
     assert sum(one.data_type == onnx.TensorProto.FLOAT16 for one in graph.initializer) > 100
+
+
+def a_llava(**changes):
+    return a_policy(config=replace(LLAVA, sample_steps=2, **changes))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("export", [export_onnx, export_int8])
+def test_the_released_architecture_reads_prompts_and_pictures_without_torch(
+    export, tmp_path
+) -> None:
+    original = a_llava()
+
+    export(original, tmp_path / "graph")
+
+    exported = load_policy(f"onnx:{tmp_path / 'graph'}")
+    closeness = 1e-4 if export is export_onnx else 0.1
+    for rows in ([1], [0, 1, 2]):
+        seen = [SEEN[row] for row in rows]
+        got, wanted = (p.plan_batch(seen, noise=NOISE[rows]) for p in (exported, original))
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=closeness)
+
+
+def test_a_graph_cannot_stretch_pictures_plainly(tmp_path) -> None:
+    options = {**LLAVA.backbone_options, "picture_path": "plain"}
+
+    with pytest.raises(ConfigError, match="takes pictures of 32 x 32 px only"):
+        export_onnx(a_llava(backbone_options=options), tmp_path / "exported")
 
 
 WITHOUT_TORCH = """

@@ -7,7 +7,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.checkpoint import weights_digest
+from tinyvla_gym.policies.tinyvla import onnx_weights
 from tinyvla_gym.policies.tinyvla.onnx_weights import point_to_weights
 
 WEIGHT = np.random.default_rng(0).standard_normal((300, 2)).astype(np.float32)
@@ -109,3 +111,11 @@ def test_other_bytes_in_the_file_are_other_weights(tmp_path) -> None:
     path.write_bytes(weights)
 
     assert not np.allclose(answer(tmp_path)[0], before)
+
+
+def test_more_than_a_graph_can_hold_is_refused(tmp_path, monkeypatch) -> None:
+    write_folder(tmp_path, np.float32)
+    monkeypatch.setattr(onnx_weights, "MOST_HELD", 3)
+
+    with pytest.raises(ConfigError, match="can hold 2; export it with --int8"):
+        point_to_weights(tmp_path)

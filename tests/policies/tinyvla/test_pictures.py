@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from tinyvla_gym.errors import ConfigError
-from tinyvla_gym.policies.tinyvla.pictures import CLIP_MEAN, CLIP_STD, Pictures, cropped
+from tinyvla_gym.policies.tinyvla.pictures import CLIP_MEAN, CLIP_STD, Pictures
+from tinyvla_gym.policies.tinyvla.released_pictures import enlarged, middle
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SIZES = ["84x84", "180x320"]
@@ -53,9 +54,10 @@ def test_the_released_path_without_its_crop_is_exact(golden) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_crop_is_exact(size, golden) -> None:
-    unit = both(golden, size)[:1].permute(0, 3, 1, 2).float() / 255
+    unit = golden[f"in_{size}"].astype(np.float32) / np.float32(255)
 
-    np.testing.assert_array_equal(cropped(unit, 0.95)[0][:, ::8, ::8], golden[f"cropped_{size}"])
+    every_eighth = middle(unit, 0.95).transpose(2, 0, 1)[:, ::8, ::8]
+    np.testing.assert_array_equal(every_eighth, golden[f"cropped_{size}"])
 
 
 @pytest.mark.parametrize("path", ["released", "plain"])
@@ -96,3 +98,13 @@ IMPOSSIBLE = {
 def test_impossible_settings_are_refused(settings, complaint) -> None:
     with pytest.raises(ConfigError, match=complaint):
         Pictures(side=28, **settings)
+
+
+@pytest.mark.parametrize(("count", "size"), [(171, 180), (19, 20), (7, 7), (3, 4)])
+def test_stretching_is_torchs_own_but_for_the_last_bit(count, size) -> None:
+    rows = np.random.default_rng(0).random((count, 5), np.float32)
+
+    wanted = torch.nn.functional.interpolate(
+        torch.from_numpy(rows)[None, None], (size, 5), mode="bilinear", antialias=True
+    )
+    np.testing.assert_allclose(enlarged(rows, size), wanted[0, 0].numpy(), rtol=0, atol=2e-7)

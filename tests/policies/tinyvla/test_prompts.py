@@ -12,7 +12,8 @@ import torch
 
 from tinyvla_gym.errors import CheckpointError, ConfigError, InstructionError
 from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import BEFORE, conversation
-from tinyvla_gym.policies.tinyvla.prompts import PADDING, PICTURES, trimmed
+from tinyvla_gym.policies.tinyvla.prompts import PADDING, PICTURES
+from tinyvla_gym.policies.tinyvla.trimming import trimmed
 from tinyvla_gym.policies.tinyvla.vocabulary import Bytes, read_vocabulary
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -37,9 +38,9 @@ def test_prompts_are_the_released_ones(row, form, vocabulary) -> None:
 
 
 def test_a_batch_is_padded_on_the_right(vocabulary) -> None:
-    table = conversation(vocabulary, form="training", longest=2048)(
-        [row["instruction"] for row in TOLD["rows"]]
-    )
+    prompts = conversation(vocabulary, form="training", longest=2048)
+
+    table = torch.from_numpy(prompts([row["instruction"] for row in TOLD["rows"]]))
 
     wanted = torch.tensor(TOLD["collated_input_ids"])
     counts = torch.tensor(TOLD["collated_attention_mask"]).bool()
@@ -51,14 +52,15 @@ def test_a_sentence_cannot_move_the_pictures() -> None:
     """The released code splits the whole prompt at ``<image>``."""
     prompts = conversation(Bytes(), form="training", longest=2048)
 
-    _, _, place = trimmed(prompts(["<image> <image>", "go"]))
+    _, _, place = trimmed(torch.from_numpy(prompts(["<image> <image>", "go"])))
 
-    assert place == len(BEFORE)
+    assert place == prompts.place == len(BEFORE)
     assert (prompts(["<image>"]) == PICTURES).sum() == 1
 
 
 def test_trimming_drops_what_only_longer_sentences_needed() -> None:
-    table = conversation(Bytes(), form="evaluation", longest=2048)(["go", "a longer sentence"])
+    prompts = conversation(Bytes(), form="evaluation", longest=2048)
+    table = torch.from_numpy(prompts(["go", "a longer sentence"]))
 
     words, counts, _ = trimmed(table[:1])
 

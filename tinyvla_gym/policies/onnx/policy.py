@@ -1,5 +1,6 @@
 """A policy whose whole plan, from pictures to actions, is one ONNX graph."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,30 +12,36 @@ from tinyvla_gym.errors import CheckpointError, MissingExtraError
 from tinyvla_gym.interface import ActionChunk, Observation
 from tinyvla_gym.policies.checkpoint import GRAPH, WEIGHTS, read_config, weights_digest
 from tinyvla_gym.policies.normalize import Normalizer
+from tinyvla_gym.policies.onnx.reading import Reading, reading
 from tinyvla_gym.policies.policy import PolicySpec
-from tinyvla_gym.policies.words import piece_ids
 
 KIND = "tinyvla-onnx"
 """A folder with a graph alone; others hold their weights beside it, for torch too."""
+READING = "reading"
+"""Under which a graph says what its pictures and words are, as JSON; see ``reading``."""
 
 
 class OnnxPolicy:
     """Plans what the exported TinyVLA would plan, on one CPU core."""
 
-    def __init__(self, session: Any, spec: PolicySpec, normalizer: Normalizer) -> None:
+    def __init__(
+        self, session: Any, spec: PolicySpec, normalizer: Normalizer, reading: Reading
+    ) -> None:
         """Joins a graph with what it was trained under.
 
         Args:
             session: An ``onnxruntime.InferenceSession``. It reads one uint8 input
-                ``image_<camera>`` per camera, (N, H, W, 3); ``words``, (N, 32, 16);
+                ``image_<camera>`` per camera, (N, H, W, 3); ``words``, int64, (N, ...);
                 ``state``, (N, S); ``noise``, (N, K, A); and answers (N, K, A) in [-1, 1].
             spec: The promises.
             normalizer: The training data's statistics.
+            reading: What it makes of pictures and sentences first.
         """
         self._session = session
         self._reads = {entry.name for entry in session.get_inputs()}
         self._spec = spec
         self._normalizer = normalizer
+        self._reading = reading
         self._rng = np.random.default_rng()
 
     @property
@@ -60,12 +67,12 @@ class OnnxPolicy:
         if noise is None:
             noise = self._rng.standard_normal(shape, np.float32)
         feeds: dict[str, NDArray[Any]] = {
-            f"image_{camera.name}": np.stack(
-                [seen[f"image_{camera.name}"] for seen in observations]
+            f"image_{camera.name}": self._reading.pictures(
+                np.stack([seen[f"image_{camera.name}"] for seen in observations])
             )
             for camera in interface.cameras
         }
-        feeds["words"] = np.stack([piece_ids(str(seen["instruction"])) for seen in observations])
+        feeds["words"] = self._reading.words([str(seen["instruction"]) for seen in observations])
         feeds["state"] = self._normalizer.state(np.stack([seen["state"] for seen in observations]))
         feeds["noise"] = np.asarray(noise, np.float32)
         # A head whose plans do not vary has no use for noise, and its graph no input.
@@ -94,7 +101,10 @@ class OnnxPolicy:
             raise CheckpointError(folder, f"config.json has no {error}.") from error
         except (AttributeError, TypeError, ValueError) as error:
             raise CheckpointError(folder, f"config.json does not fit: {error}") from error
-        return cls(_open(folder, written.get("kind")), spec, normalizer)
+        session = _open(folder, written.get("kind"))
+        said = session.get_modelmeta().custom_metadata_map.get(READING)
+        how = reading(folder, None if said is None else json.loads(said))
+        return cls(session, spec, normalizer, how)
 
 
 def _open(folder: Path, kind: str | None) -> Any:

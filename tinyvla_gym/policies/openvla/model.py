@@ -74,7 +74,7 @@ OPENVLA_7B = Sizes(
         "intermediate_size": 11008,
         "num_hidden_layers": 32,
         "num_attention_heads": 32,
-        "max_position_embeddings": 4096,
+        "max_position_embeddings": 2048,
         "rms_norm_eps": 1e-6,
         "pad_token_id": None,
     },

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tinyvla_gym.policies.tinyvla.memory import Memory
+from tinyvla_gym.policies.tinyvla.onednn import use_onednn
 
 if TYPE_CHECKING:
     from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
@@ -74,6 +75,7 @@ class ConditionalUnet1D(nn.Module):
         self.final = nn.Sequential(
             ConvBlock(first, first, kernel, groups), nn.Conv1d(first, action_size, 1)
         )
+        use_onednn(self)
 
     @classmethod
     def from_config(cls, config: "TinyVLAConfig", action_size: int, condition_size: int) -> Self:

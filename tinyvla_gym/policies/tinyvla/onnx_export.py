@@ -4,8 +4,11 @@ The graph stands in the checkpoint's folder and takes its weights from ``model.s
 that a folder with both forms is hardly larger than one with one.
 """
 
+import json
 import logging
 import warnings
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +18,19 @@ from torch import Tensor, nn
 
 from tinyvla_gym.errors import ConfigError, MissingExtraError
 from tinyvla_gym.policies.checkpoint import GRAPH, place_folder
-from tinyvla_gym.policies.onnx.policy import KIND
+from tinyvla_gym.policies.onnx.policy import KIND, READING
 from tinyvla_gym.policies.tinyvla import saving
 from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
 from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
+from tinyvla_gym.policies.tinyvla.onednn import convolutions_as_products
 from tinyvla_gym.policies.tinyvla.onnx_weights import point_to_weights
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+from tinyvla_gym.policies.tinyvla.pretrained import travelling
 
 OPSET = 18
-BACKBONES = ("film_resnet", "nano")
+HELD = f"{GRAPH}.data"
+"""Where a graph's weights lie while it is made."""
+BACKBONES = ("film_resnet", "llava_pythia", "nano")
 """Backbones whose words are told apart without torch."""
 
 
@@ -45,8 +52,9 @@ def export_onnx(policy: TinyVLAPolicy, folder: Path, *, half: bool = False, card
 
     def finish(fresh: Path) -> None:
         stored = TinyVLAPolicy.from_pretrained(fresh)  # what was rounded is what is exported
-        _trace(stored).save(str(fresh / GRAPH), include_initializers=True)
+        _save(_trace(stored), fresh)
         point_to_weights(fresh)
+        (fresh / HELD).unlink(missing_ok=True)
 
     saving.save(policy, folder, half=half, words=card, finish=finish)
 
@@ -54,20 +62,27 @@ def export_onnx(policy: TinyVLAPolicy, folder: Path, *, half: bool = False, card
 def export_int8(policy: TinyVLAPolicy, folder: Path) -> None:
     """Writes a graph with its own weights, those of the linear layers rounded to 8 bits.
 
-    Convolutions stay as they are. Arguments and errors are those of ``export_onnx``.
+    Convolutions stay as they are, save those of LLaVA-Pythia's U-Net, whose weights are more than
+    can be read quickly. Arguments and errors are those of ``export_onnx``.
     """
     _check(policy)
+    options, texts = travelling(policy.config.backbone_options, policy.model.backbone)
     config = {
         "kind": KIND,
-        "model": policy.config.to_dict(),
+        "model": replace(policy.config, backbone_options=options).to_dict(),
         "spec": policy.spec.to_dict(),
         "normalizer": policy.normalizer.to_dict(),
         "facts": {**policy.facts, "int8": True},
     }
 
     def fill(fresh: Path) -> None:
-        _trace(policy).save(str(fresh / GRAPH), include_initializers=True)
+        for name, words in texts.items():
+            (fresh / name).write_text(words, encoding="utf-8")
+        large = policy.config.backbone == "llava_pythia"
+        with convolutions_as_products(policy.model) if large else nullcontext():
+            _save(_trace(policy), fresh)
         round_weights(fresh / GRAPH)
+        (fresh / HELD).unlink(missing_ok=True)
 
     place_folder(folder, config, fill)
 
@@ -86,11 +101,18 @@ class WholePlan(nn.Module):
 
 
 def _check(policy: TinyVLAPolicy) -> None:
+    backbone: Any = policy.model.backbone
     if policy.config.backbone not in BACKBONES:
         raise ConfigError(
             f"The backbone {policy.config.backbone} cannot be exported; "
             f"those that can are {', '.join(BACKBONES)}."
         )
+    if hasattr(backbone, "pictures") and backbone.pictures.path == "plain":
+        side = backbone.pictures.side
+        if any((c.height, c.width) != (side, side) for c in policy.spec.interface.cameras):
+            raise ConfigError(
+                f"A graph with the plain picture path takes pictures of {side} x {side} px only."
+            )
     head = policy.model.head
     if isinstance(head, DiffusionHead) and type(head.schedule).__name__ != "DDIMScheduler":
         raise ConfigError(
@@ -112,6 +134,15 @@ def _trace(policy: TinyVLAPolicy) -> Any:
     inputs = policy.inputs([observation] * 3)
     noise = torch.zeros(3, config.horizon, len(interface.action))
     rows = {0: torch.export.Dim("rows", min=1, max=4096)}
+    images = [image for image in inputs.images if isinstance(image, Tensor)]
+    words, facts = rows, _reading(policy)
+    if facts is not None:
+        shortest = policy.model.tokenize([""]).shape[1]
+        words = {**rows, 1: torch.export.Dim("pieces", min=shortest, max=facts["longest"])}
+        side = facts["pictures"]["side"] if facts["pictures"] else None
+        images = [
+            image[:, :1, :1].expand(-1, side, side, -1) if side else image for image in images
+        ]
     cameras = [f"image_{camera.name}" for camera in interface.cameras]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own affairs
@@ -119,18 +150,31 @@ def _trace(policy: TinyVLAPolicy) -> Any:
         try:
             graph = torch.onnx.export(
                 WholePlan(policy.model).eval(),
-                (list(inputs.images), inputs.words, inputs.state, noise),
+                (images, inputs.words, inputs.state, noise),
                 dynamo=True,
                 verbose=False,
                 opset_version=OPSET,
                 input_names=[*cameras, "words", "state", "noise"],
                 output_names=["chunk"],
-                dynamic_shapes=([rows] * len(cameras), rows, rows, rows),
+                dynamic_shapes=([rows] * len(cameras), words, rows, rows),
             )
         except ImportError as error:
             raise MissingExtraError("Exporting to ONNX", "tinyvla") from error
     assert graph is not None
+    if facts is not None:
+        graph.model.metadata_props[READING] = json.dumps(facts)
     return graph
+
+
+def _reading(policy: TinyVLAPolicy) -> dict[str, Any] | None:
+    """What the graph will say of its words and pictures; None for those of ``nano``'s kind."""
+    backbone: Any = policy.model.backbone
+    return backbone.reading() if hasattr(backbone, "reading") else None
+
+
+def _save(graph: Any, folder: Path) -> None:
+    """Writes a graph, its weights in a file of their own: one file holds no more than 2 GB."""
+    graph.save(str(folder / GRAPH), include_initializers=True, external_data=True)
 
 
 def round_weights(path: Path) -> None:

@@ -5,17 +5,22 @@ is just that behind its header, so any runtime finds the weights there. Those st
 widened by the graph; a runtime does so once, when it opens it.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.checkpoint import GRAPH, WEIGHTS, weights_digest
 
 PREFIX = "model."
 """What the exporter puts before a weight's name."""
+MOST_HELD = 2_000_000_000
+"""Bytes that a graph can hold itself; its format ends at 2 GiB."""
 _STORED = {"F16": 10, "F32": 1, "I64": 7}
 """Kinds of numbers in a safetensors file -> ONNX's numbers for them."""
 _KINDS = {"F16": np.float16, "F32": np.float32}
@@ -28,6 +33,9 @@ def point_to_weights(folder: Path) -> None:
         folder: A checkpoint with its weights and a graph that holds them once more, as they are or
             transposed. What else the exporter has computed from weights stays in the graph; what
             it notes about our source code does not.
+
+    Raises:
+        ConfigError: If what stays is more than a graph can hold.
     """
     import onnx
 
@@ -38,7 +46,7 @@ def point_to_weights(folder: Path) -> None:
     for tensor in model.graph.initializer:
         place, kinds = places.get(tensor.name.removeprefix(PREFIX)), []
         if place is None and len(tensor.dims) == 2:
-            values = onnx.numpy_helper.to_array(tensor).tobytes()
+            values = _digest(onnx.numpy_helper.to_array(tensor))
             place, kinds = places.get(turned.get(values, "")), ["Transpose"]
         if place is None or (not kinds and place["shape"] != list(tensor.dims)):
             continue
@@ -47,6 +55,12 @@ def point_to_weights(folder: Path) -> None:
         before += _nodes(kinds, tensor)
         _point(tensor, place)
     _finish(model, before)
+    held = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    if held > MOST_HELD:
+        raise ConfigError(
+            f"The graph would hold {held / 2**30:.1f} GiB of its own and can hold 2; "
+            "export it with --int8."
+        )
     entry = model.metadata_props.add()
     entry.key, entry.value = WEIGHTS, weights_digest(folder)
     (folder / GRAPH).write_bytes(model.SerializeToString())
@@ -78,15 +92,19 @@ def _finish(model: Any, before: list[Any]) -> None:
 
 
 def _transposed(path: Path, places: Mapping[str, dict[str, Any]]) -> dict[bytes, str]:
-    """The bytes of every stored matrix, widened and transposed, and its name."""
+    """A digest of every stored matrix, widened and transposed, and its name."""
     file = np.memmap(path, mode="r")
     found = {}
     for name, place in places.items():
         if len(place["shape"]) == 2 and place["dtype"] in _KINDS:
             stored = file[place["offset"] : place["offset"] + place["length"]]
             matrix = stored.view(_KINDS[place["dtype"]]).reshape(place["shape"])
-            found[matrix.T.astype(np.float32).tobytes()] = name
+            found[_digest(matrix.T.astype(np.float32))] = name
     return found
+
+
+def _digest(values: NDArray[Any]) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(values).data).digest()
 
 
 def _point(tensor: Any, place: dict[str, Any]) -> None:

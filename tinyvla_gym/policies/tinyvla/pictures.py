@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.tinyvla.released_pictures import prepared
 
 PicturePath = Literal["released", "plain"]
 
@@ -53,11 +52,14 @@ class Pictures:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Maps uint8 pictures (B, H, W, 3) to (B, 3, S, S)."""
+        exporting = torch.compiler.is_exporting()  # a graph's pictures are prepared already
+        if self.path == "released" and not exporting:
+            levels = prepared(
+                images.cpu().numpy(), side=self.side, crop_frac=self.crop_frac, mean=self.mean
+            )
+            images = torch.from_numpy(levels).to(images.device)
         unit = images.permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
-        if self.path == "released":
-            levels = torch.from_numpy(self._levels(unit.cpu())).to(images.device)
-            unit = levels.float() / 255  # (B, 3, S, S)
-        else:
+        if self.path == "plain" and not exporting:
             size = (self.side, self.side)
             unit = F.interpolate(unit, size, mode="bilinear", antialias=True)
         mean, std = (
@@ -65,37 +67,3 @@ class Pictures:
             for values in (self.mean, self.std)
         )
         return (unit - mean) / std
-
-    def _levels(self, unit: Tensor) -> np.ndarray:
-        """The released path up to the last division: uint8, (B, 3, S, S)."""
-        square = padded(cropped(unit, self.crop_frac), self.mean)  # (B, 3, side, side)
-        # The released code truncates; rounding would change half of all pixels.
-        levels = (square * 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
-        size = (self.side, self.side)
-        resized = [Image.fromarray(one).resize(size, Image.Resampling.BICUBIC) for one in levels]
-        return np.stack([np.asarray(one) for one in resized]).transpose(0, 3, 1, 2)
-
-
-def cropped(unit: Tensor, crop_frac: float) -> Tensor:
-    """Cuts the middle out and brings it back to its old size, (B, 3, H, W)."""
-    if crop_frac == 1:
-        return unit
-    height, width = unit.shape[-2:]
-    rows, columns = (
-        slice(int(size * (1 - crop_frac) / 2), int(size * (1 + crop_frac) / 2))
-        for size in (height, width)
-    )
-    return F.interpolate(unit[..., rows, columns], (height, width), mode="bilinear", antialias=True)
-
-
-def padded(unit: Tensor, colour: Sequence[float]) -> Tensor:
-    """Puts pictures (B, 3, H, W) into the middle of a square of one colour."""
-    height, width = unit.shape[-2:]
-    side = max(height, width)
-    if height == width:
-        return unit
-    fill = torch.tensor(colour, dtype=unit.dtype)[:, None, None]
-    square = fill.expand(len(unit), 3, side, side).clone()
-    top, left = (side - height) // 2, (side - width) // 2
-    square[..., top : top + height, left : left + width] = unit
-    return square

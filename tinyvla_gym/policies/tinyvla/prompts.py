@@ -1,12 +1,14 @@
 """From instructions to a language model's integers, with a mark where the pictures go.
 
+Needs numpy only, so that exported policies read as others do.
+
 Shapes: B batch, L pieces of the longest prompt.
 """
 
 from collections.abc import Callable, Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from tinyvla_gym.errors import ConfigError, InstructionError
 from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary
@@ -18,7 +20,11 @@ PADDING = -1
 
 
 class Prompts:
-    """Turns instructions into prompts, and prompts into integers."""
+    """Turns instructions into prompts, and prompts into integers.
+
+    Attributes:
+        place: Of the pictures' mark, the same in every prompt.
+    """
 
     def __init__(
         self,
@@ -47,6 +53,7 @@ class Prompts:
         self.longest = longest
         self._before = [*vocabulary.encode(before), PICTURES]
         self._end = list(end)
+        self.place = len(self._before) - 1
         shortest = len(self._encoded(""))
         if shortest > longest:
             raise ConfigError(
@@ -54,7 +61,7 @@ class Prompts:
                 f"places for {longest}: use fewer cameras or smaller pictures."
             )
 
-    def __call__(self, instructions: Sequence[str]) -> Tensor:
+    def __call__(self, instructions: Sequence[str]) -> NDArray[np.int64]:
         """Turns instructions into integers, int64, (B, L).
 
         Raises:
@@ -73,24 +80,9 @@ class Prompts:
         return [*self._before, *self.vocabulary.encode(self.after(instruction)), *self._end]
 
 
-def padded(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
-    """Puts rows of any length into one table, int64, filled up at their ends, (B, L)."""
-    table = torch.full((len(rows), max(map(len, rows), default=0)), filler)
+def padded(rows: Sequence[Sequence[int]], filler: int) -> NDArray[np.int64]:
+    """Puts rows of any length into one table, filled up at their ends, (B, L)."""
+    table = np.full((len(rows), max(map(len, rows), default=0)), filler, np.int64)
     for place, row in enumerate(rows):
-        table[place, : len(row)] = torch.tensor(row)
+        table[place, : len(row)] = row
     return table
-
-
-def trimmed(words: Tensor) -> tuple[Tensor, Tensor, int]:
-    """Cuts a batch to its longest prompt.
-
-    Args:
-        words: What ``Prompts`` gave, (B, L).
-
-    Returns:
-        The words, their mask (False where padded), and the pictures' place.
-    """
-    counts = words != PADDING
-    longest = max(1, int(counts.sum(1).max()))
-    words, counts = words[:, :longest], counts[:, :longest]
-    return words, counts, int((words[0] == PICTURES).nonzero())

@@ -22,7 +22,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from tinyvla_gym.errors import ConfigError, InstructionError, UnknownNameError
 from tinyvla_gym.policies.tinyvla.backbone import Tokens
 from tinyvla_gym.policies.tinyvla.pictures import PicturePath, Pictures
-from tinyvla_gym.policies.tinyvla.prompts import Prompts, trimmed
+from tinyvla_gym.policies.tinyvla.prompts import Prompts
+from tinyvla_gym.policies.tinyvla.trimming import trimmed
 from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
 
 HALF = (0.5, 0.5, 0.5)
@@ -127,7 +128,7 @@ class VlmBackbone(nn.Module):
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Turns sentences into prompts, int64, (B, L)."""
-        return self._prompts(sentences)
+        return torch.from_numpy(self._prompts(sentences))
 
     def forward(self, images: Sequence[Tensor], words: Tensor) -> Tokens:
         """Looks and reads; see ``Backbone``."""

@@ -19,9 +19,11 @@ from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.backbone import Seen, Tokens
 from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm, conversation
 from tinyvla_gym.policies.tinyvla.llava_pythia.vision import Eyes, projector
+from tinyvla_gym.policies.tinyvla.onednn import use_onednn
 from tinyvla_gym.policies.tinyvla.pictures import CLIP_MEAN, CLIP_STD, PicturePath, Pictures
-from tinyvla_gym.policies.tinyvla.prompts import trimmed
-from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
+from tinyvla_gym.policies.tinyvla.prompts import PADDING
+from tinyvla_gym.policies.tinyvla.trimming import trimmed
+from tinyvla_gym.policies.tinyvla.vocabulary import Pieces, Vocabulary, read_vocabulary
 
 
 class LlavaPythia(nn.Module):
@@ -84,6 +86,8 @@ class LlavaPythia(nn.Module):
         self._prompts = conversation(
             vocabulary, form=prompt, longest=_free_places(cameras, self.eyes.patches, config)
         )
+        use_onednn(self)
+        self._form = prompt
         self._pad_id = pad_id
         self._pool_padding = pool_padding
 
@@ -92,9 +96,23 @@ class LlavaPythia(nn.Module):
         """What splits sentences into pieces."""
         return self._prompts.vocabulary
 
+    def reading(self) -> dict[str, Any]:
+        """Says what prompts and pictures an exported graph wants; see ``policies/onnx/reading``."""
+        look = {
+            "side": self.pictures.side,
+            "crop_frac": self.pictures.crop_frac,
+            "mean": list(self.pictures.mean),
+        }
+        return {
+            "vocabulary": isinstance(self.vocabulary, Pieces),
+            "prompt": self._form,
+            "longest": self._prompts.longest,
+            "pictures": look if self.pictures.path == "released" else None,
+        }
+
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Turns sentences into prompts, int64, (B, L)."""
-        return self._prompts(sentences)
+        return torch.from_numpy(self._prompts(sentences))
 
     @property
     def perceiver(self) -> nn.Module:
@@ -111,7 +129,7 @@ class LlavaPythia(nn.Module):
         if pictures:
             return self.understand(pictures, words)
         patches = torch.cat([seen[0] for seen in images])  # (cameras * B, P, V)
-        return self._read(self._tokens(patches.to(self.body.dtype), len(words)), words)
+        return self._read(self._tokens(patches.to(self.body.dtype), len(images)), words)
 
     def understand(self, pixels: Sequence[Tensor], words: Tensor) -> Tokens:
         """Reads prepared pictures.
@@ -125,23 +143,29 @@ class LlavaPythia(nn.Module):
     def _read(self, tokens: Tensor, words: Tensor) -> Tokens:
         """Reads the cameras' tokens (B, cameras * P, C) in the middle of prompts."""
         embeddings, mask = self._spliced(tokens, words)
-        seen = self.body(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
+        seen = self.body(
+            inputs_embeds=embeddings, attention_mask=_readable(mask), use_cache=False
+        ).last_hidden_state
         counts = torch.ones_like(mask) if self._pool_padding else mask
         return Tokens(features=seen.float(), mask=counts)
 
     def look(self, pixels: Sequence[Tensor]) -> Tensor:
         """Maps each camera's pixels (B, 3, S, S) to their tokens in a row, (B, cameras * P, C)."""
-        return self._tokens(self._patches(pixels), len(pixels[0]))
+        return self._tokens(self._patches(pixels), len(pixels))
 
     def _patches(self, pixels: Sequence[Tensor]) -> Tensor:
         return self.eyes(torch.cat(list(pixels)).to(self.body.dtype))  # (cameras * B, P, V)
 
-    def _tokens(self, patches: Tensor, count: int) -> Tensor:
-        return torch.cat(self.projector(patches).split(count), dim=1)  # (B, cameras * P, C)
+    def _tokens(self, patches: Tensor, cameras: int) -> Tensor:
+        tokens = self.projector(patches).unflatten(0, (cameras, -1))  # (cameras, B, P, C)
+        return tokens.transpose(0, 1).flatten(1, 2)  # (B, cameras * P, C)
 
     def _spliced(self, tokens: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Puts the cameras' tokens in their place; embeddings (B, T, C) and mask (B, T)."""
-        words, counts, place = trimmed(words)
+        if torch.compiler.is_exporting():  # a graph cannot look into the words to cut them
+            counts, place = words != PADDING, self._prompts.place
+        else:
+            words, counts, place = trimmed(words)
         # Neither the mark nor padding is a piece; the pictures overwrite the former.
         embedded = self.body.embed_in(words.where(words >= 0, self._pad_id))  # (B, L, C)
         seen = counts.new_ones(tokens.shape[:2])
@@ -149,6 +173,17 @@ class LlavaPythia(nn.Module):
             torch.cat([embedded[:, :place], tokens, embedded[:, place + 1 :]], dim=1),
             torch.cat([counts[:, :place], seen, counts[:, place + 1 :]], dim=1),
         )
+
+
+def _readable(mask: Tensor) -> Tensor:
+    """Says what each token may read, as transformers asks for it; ``mask`` is (B, T).
+
+    In an exported graph it is said in full, (B, 1, T, T), since transformers looks into a mask.
+    """
+    if not torch.compiler.is_exporting():
+        return mask
+    before = torch.ones(mask.shape[1], mask.shape[1], dtype=torch.bool).tril()
+    return mask[:, None, None, :] & before
 
 
 def _free_places(cameras: int, patches: int, config: GPTNeoXConfig) -> int:

@@ -76,7 +76,7 @@ class Reader(nn.Module):
                     f"The instruction {sentence!r} makes {len(row)} pieces; the reader has places "
                     f"for {self.longest}. Use a shorter sentence."
                 )
-        return padded(rows, PADDING)
+        return torch.from_numpy(padded(rows, PADDING))
 
     def forward(self, words: Tensor) -> Tensor:
         """Maps pieces (B, L) to what they mean, (B, C), each of length 1."""
