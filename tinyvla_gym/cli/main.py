@@ -12,6 +12,7 @@ from tinyvla_gym.cli.compare import Compare
 from tinyvla_gym.cli.console import complain
 from tinyvla_gym.cli.convert import Convert
 from tinyvla_gym.cli.data.verb import Data
+from tinyvla_gym.cli.distill import Distill
 from tinyvla_gym.cli.doctor import Doctor
 from tinyvla_gym.cli.drive import Drive
 from tinyvla_gym.cli.emulate import Emulate
@@ -31,6 +32,7 @@ VERBS = {
     "data": Data,
     "view": View,
     "train": Train,
+    "distill": Distill,
     "evaluate": Evaluate,
     "compare": Compare,
     "score": Score,

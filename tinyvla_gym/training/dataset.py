@@ -67,7 +67,7 @@ def train_on_dataset(
     if start is not None and is_backbone(start):
         begin = _grow_head(load_backbone(start), name, dataset, frames, config)
     elif start is not None:
-        begin = _open_start(start, dataset)
+        begin = open_start(start, dataset)
     if begin is not None:
         config = replace(config, model=begin.config)
     facts = {
@@ -134,7 +134,13 @@ def _grow_head(
     return TinyVLAPolicy(model, config.model, _spec(name, dataset, config), normalizer)
 
 
-def _open_start(start: str, dataset: Dataset) -> TinyVLAPolicy:
+def open_start(start: str, dataset: Dataset) -> TinyVLAPolicy:
+    """Loads a policy that training may go on from, adapters merged, if it sees what the data shows.
+
+    Raises:
+        ConfigError: If it is no TinyVLA policy.
+        InterfaceMismatchError: If it sees something else.
+    """
     policy = load_policy(start)
     if not isinstance(policy, TinyVLAPolicy):
         raise ConfigError(f"{start} is no TinyVLA policy; training cannot go on from it.")

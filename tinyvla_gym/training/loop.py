@@ -1,7 +1,5 @@
 """Training: batches in, a checkpoint out. Resuming is the same code path."""
 
-import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 import torch
 
-from tinyvla_gym.errors import CheckpointError, ConfigError, OutputError
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
@@ -31,14 +29,10 @@ from tinyvla_gym.training.forecast import Forecast, forecast
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.logbook import Logbook, Progress
 from tinyvla_gym.training.rates import learning_share, weight_groups
+from tinyvla_gym.training.run_folder import STATE, open_run
 from tinyvla_gym.training.sharding import gathered, shard, whole
 from tinyvla_gym.training.state import load_state, save_state
 from tinyvla_gym.training.team import Team, check_launched, launched_rank, run_as_team
-
-STATE, SETTINGS = "state.safetensors", "train.json"
-
-FREE = ("parts", "processes", "checkpointing", "cache_features", "shard", "log_every", "save_every")
-"""Settings that a run may be resumed with otherwise: what is learnt does not depend on them."""
 
 
 def train(
@@ -97,7 +91,7 @@ def train(
         check_launched()
     origin = {key: value for key, value in (facts or {}).items() if key in ("data", "start")}
     if launched_rank() == 0:
-        _open_run(run, {**config.to_dict(), **origin}, resume=resume)
+        open_run(run, {**config.to_dict(), **origin}, resume=resume)
     normalizer = (
         start.normalizer
         if start is not None
@@ -248,34 +242,3 @@ def _take_parts(
         loss.backward()
         total += float(loss.detach())
     return total, waited_s
-
-
-def _open_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
-    """Refuses a folder that is in use, and a resumed run's settings if they have changed."""
-    settings = json.loads(json.dumps(settings))
-    path = run / SETTINGS
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            fresh = path.with_name(f".{SETTINGS}.new")
-            fresh.write_text(json.dumps(settings, indent=2) + "\n")
-            os.replace(fresh, path)
-            return
-        if not resume:
-            raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
-        before = json.loads(path.read_text())
-        changed = [
-            name
-            for name in settings
-            if name not in FREE and before.get(name, settings[name]) != settings[name]
-        ]
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(run, str(error)) from error
-    except (AttributeError, ValueError) as error:
-        raise CheckpointError(run, f"{SETTINGS} is damaged: {error}") from error
-    if changed:
-        raise ConfigError(
-            f"The run in {run} was begun with other settings: {', '.join(sorted(changed))}."
-        )
