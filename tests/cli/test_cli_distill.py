@@ -51,7 +51,7 @@ def test_mistakes_are_explained(cli, refused, teacher, data, tmp_path) -> None:
     other = cli(*distill("nano", data, tmp_path / "other"))
     assert other.code == 1
     assert "nano cannot drive dataset" in other.err
-    assert "no policy 'nanno'" in refused(*distill("nanno", data, tmp_path / "other"))
+    assert "no bundled policy 'nanno'" in refused(*distill("nanno", data, tmp_path / "other"))
     assert not (tmp_path / "other").exists()
 
 
