@@ -176,6 +176,9 @@ class SinusoidalEmbedding(nn.Module):
 
     def forward(self, level: Tensor) -> Tensor:
         """Maps (B,) to (B, size)."""
-        rates = self.rates.to(self._precision)  # whatever the model was cast to
-        phase = level.to(self._precision)[:, None] * rates  # (B, size / 2)
-        return torch.cat([phase.sin(), phase.cos()], dim=-1).float()
+        phase = self._round(self._round(level)[:, None] * self._round(self.rates))  # (B, size / 2)
+        return self._round(torch.cat([phase.sin(), phase.cos()], dim=-1))
+
+    def _round(self, x: Tensor) -> Tensor:
+        """To the precision and back: exported graphs know no sines in bfloat16."""
+        return x.to(self._precision).float()
