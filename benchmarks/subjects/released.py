@@ -240,11 +240,12 @@ def learn(seed: int) -> dict[str, Any]:
     began = process_time()
     State.optimizer.zero_grad(set_to_none=True)
     with given_noise(seen.noise[None]), given_level(seen.level):
-        loss = State.model(**batch, actions=torch.from_numpy(seen.chunk), is_pad=is_pad).loss
+        told = State.model(**batch, actions=torch.from_numpy(seen.chunk), is_pad=is_pad)
+    loss = told.loss["loss"]
     loss.backward()
     torch.nn.utils.clip_grad_norm_(State.model.parameters(), 1.0)
     State.optimizer.step()
-    return {"seconds": process_time() - began, "loss": float(loss), "peak_mb": peak_mb()}
+    return {"seconds": process_time() - began, "loss": float(loss.detach()), "peak_mb": peak_mb()}
 
 
 @contextmanager
