@@ -11,7 +11,7 @@ from tinyvla_gym.errors import ConfigError, OutputError
 from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.heads.one_step import OneStepHead
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
-from tinyvla_gym.training.distilling import check_teacher, distill, distillation
+from tinyvla_gym.training.distilling import check_teacher, distill, distillation, pupil
 from tinyvla_gym.training.lessons import open_lessons
 
 
@@ -70,6 +70,23 @@ def test_lessons_are_made_once_for_each_teacher_and_setting(teacher, short, reac
     assert len(told) == 4 * turns
 
 
+def test_the_student_begins_with_its_teachers_first_step(teacher, short) -> None:
+    condition = torch.randn(4, teacher.model.condition_size)
+    noise = torch.randn(4, *teacher.spec.noise_shape)
+
+    def jump(teacher):
+        head = pupil(teacher, short).head
+        return head.chunks(condition, noise) - noise
+
+    diffusion, flow = with_head(teacher, "diffusion"), with_head(teacher, "flow")
+    with torch.no_grad():
+        level = torch.full((4,), diffusion.model.head.levels[0])
+        foretold = diffusion.model.head.denoiser(noise, level, condition)
+        velocity = flow.model.head.denoiser(noise, torch.zeros(4), condition)
+        torch.testing.assert_close(jump(diffusion), -foretold, atol=1e-5, rtol=0)
+        torch.testing.assert_close(jump(flow), velocity, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("head", ["diffusion", "flow"])
 def test_the_student_comes_to_plan_as_its_teacher_does(
     head, teacher, short, reach_frames, tmp_path
@@ -80,7 +97,7 @@ def test_the_student_comes_to_plan_as_its_teacher_does(
     student = distill(
         reach_frames,
         teacher,
-        replace(short, steps=200, ema_decay=0.9),
+        replace(short, steps=300, ema_decay=0.9),
         tmp_path / "run",
         name="fast",
         on_progress=lambda line: losses.append(line.loss),

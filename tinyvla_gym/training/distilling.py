@@ -142,7 +142,7 @@ def distill(
     said = {"teacher": teacher.spec.name, "data": frames.fingerprint, "looks": looks}
     open_run(run, {**config.to_dict(), **said}, resume=resume)
     lessons = open_lessons(frames, teacher, config, looks, on_taught)
-    model = _pupil(teacher, config)
+    model = pupil(teacher, config)
     model.head = _learn(cast(OneStepHead, model.head), lessons, config, run, on_progress)
     facts: dict[str, Any] = {**teacher.facts, "distilled": {**said, "steps": config.steps}}
     spec = replace(teacher.spec, name=name)
@@ -170,12 +170,27 @@ def check_teacher(teacher: TinyVLAPolicy) -> None:
         )
 
 
-def _pupil(teacher: TinyVLAPolicy, config: TrainConfig) -> TinyVLA:
-    """The teacher's model with a one-step head, whose U-Net begins as the teacher's."""
+def pupil(teacher: TinyVLAPolicy, config: TrainConfig) -> TinyVLA:
+    """The teacher's model with a one-step head that jumps along the teacher's first step.
+
+    A diffusion head's U-Net foretells the noise, and the jump must take that away: so the last
+    layer changes its sign. From fresh weights this alone would take most of the training.
+    """
     model = build(config.model, teacher.spec.interface)
     theirs = teacher.model.state_dict()
     known = {name: t for name, t in theirs.items() if name in model.state_dict()}
     model.load_state_dict(known, strict=False)
+    head, first = cast(Any, model.head), 0.0
+    with torch.no_grad():
+        if isinstance(teacher.model.head, DiffusionHead):
+            first = teacher.model.head.levels[0]
+            for weight in head.denoiser.final[-1].parameters():
+                weight.neg_()
+        levels = head.denoiser.step_encoder
+        now, wanted = levels(torch.tensor([0.0, first]))
+        levels[-1].bias += wanted - now  # the student begins at 0
+        for weight in head.span_encoder[-1].parameters():
+            weight.zero_()
     return model.eval()
 
 
