@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tinyvla_gym"
 
 FLOORS = (
-    {"interface", "events", "errors", "pose", "nameless_memory"},
+    {"interface", "events", "errors", "pose", "nameless_memory", "cores"},
     {"policies", "robots", "data"},
     {
         "envs",

@@ -133,3 +133,15 @@ def test_other_peoples_sentences_must_be_named(refused, tmp_path) -> None:
     )
 
     assert "holds no sentences" in said
+
+
+def test_more_workers_than_cores_are_noted(cli, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("tinyvla_gym.cores.cores", lambda: 1)
+
+    def play(workers):
+        out = tmp_path / str(workers)
+        options = ("--episodes", 1, "--no-videos", "--workers", workers, "--out", out)
+        return cli("evaluate", "--policy", "random", "--suite", "reach", *options)
+
+    assert "2 workers share 1 core" in play(2).err
+    assert "share" not in play(1).err

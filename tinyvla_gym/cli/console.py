@@ -40,6 +40,11 @@ def complain(error: object) -> None:
     _errors.print(Text("error:", style="bold red"), str(error), soft_wrap=True)
 
 
+def note(words: str) -> None:
+    """Says on stderr what is no failure, but worth knowing."""
+    _errors.print(Text("note:", style="bold"), words, soft_wrap=True)
+
+
 def write_json(path: Path | None, facts: dict[str, Any]) -> None:
     """Writes what a verb found, if the user asked for it."""
     if path is not None:

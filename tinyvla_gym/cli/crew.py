@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from tinyvla_gym.cli.console import note
+from tinyvla_gym.cores import crowding
 from tinyvla_gym.evaluation.processes import Crew, Player, ProcessCrew
 
 Engine = Literal["local", "ray"]
@@ -22,6 +24,8 @@ def hired(
         address: Of an existing Ray cluster; one is started on this machine when None.
     """
     if engine == "local":
+        if (crowded := crowding(workers)) is not None:
+            note(crowded)
         with ProcessCrew(make_player, workers) as crew:
             yield crew
     else:

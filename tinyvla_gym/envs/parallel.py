@@ -1,6 +1,5 @@
 """Several envs side by side in worker processes, with the results of those in one process."""
 
-import os
 import warnings
 import weakref
 from collections import deque
@@ -13,6 +12,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from tinyvla_gym.cores import crowding
 from tinyvla_gym.envs.crew import Crew
 from tinyvla_gym.envs.vector import (
     BatchedObservation,
@@ -71,8 +71,8 @@ class ParallelVectorEnv(InstructedVectorEnv):
             )
         mode = autoreset_mode_named(autoreset_mode)
         workers = min(workers, num_envs)
-        if workers > _cores():
-            _warn_of_crowding(workers, _cores())
+        if (crowded := crowding(workers)) is not None:
+            _warn(crowded)
         self._crew = Crew(
             make_env,
             num_envs,
@@ -175,16 +175,6 @@ class _StandIn(gym.Env[Observation, NDArray[np.float32]]):
         return self._answers.popleft()
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 @cache  # said once
-def _warn_of_crowding(workers: int, cores: int) -> None:
-    shared = "1 core" if cores == 1 else f"{cores} cores"
-    warnings.warn(
-        f"{workers} workers share {shared}: more workers than cores make nothing faster.",
-        stacklevel=3,
-    )
+def _warn(crowded: str) -> None:
+    warnings.warn(crowded, stacklevel=3)
