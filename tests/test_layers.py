@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tinyvla_gym"
 
 FLOORS = (
-    {"interface", "events", "errors", "pose", "nameless_memory", "cores"},
+    {"interface", "events", "errors", "look", "pose", "nameless_memory", "cores"},
     {"policies", "robots", "data"},
     {
         "envs",
@@ -31,6 +31,7 @@ FLOOR = {part: height for height, parts in enumerate(FLOORS) for part in parts}
 SIDEWAYS = {  # one way only, so there is never a circle
     ("interface", "errors"),
     ("events", "interface"),
+    ("look", "errors"),
     ("wrappers", "envs"),
     ("loop", "chunking"),
     ("loop", "envs"),  # one function: whether an env can advance without looking

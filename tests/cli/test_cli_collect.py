@@ -22,6 +22,17 @@ def test_a_dataset_and_its_counts_are_written(cli, tmp_path) -> None:
     assert f"2 episodes in {tmp_path / 'data'}" in answer.out
 
 
+def test_cameras_can_be_chosen(cli, tmp_path) -> None:
+    answer = cli(*COLLECT_TWO, "--cameras", "front", 20, "top", 8, "--out", tmp_path / "data")
+
+    assert (answer.code, answer.err) == (0, "")
+    cameras = Dataset(tmp_path / "data").interface.cameras
+    assert [(one.name, one.height, one.width) for one in cameras] == [
+        ("front", 20, 20),
+        ("top", 8, 8),
+    ]
+
+
 def test_an_interrupted_collection_goes_on(cli, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("tinyvla_gym.data.lerobot.writer.merge", interrupt)
     broken = cli(*COLLECT_TWO, "--out", tmp_path / "data")
@@ -58,6 +69,8 @@ def interrupt(*arguments):
         ([REACH_ID, "--horizon", "1", "--episodes", "1"], "lower the noise, raise the horizon"),
         ([REACH_ID, "--episodes", "0"], "episodes must be at least 1, got 0"),
         ([REACH_ID, "--seed", "1000000"], "Demonstrations take seeds from 0 to 99999"),
+        ([REACH_ID, "--cameras", "back", "8"], "no camera 'back'"),
+        (["drawer-open", "--profile", "fast-3"], "Did you mean 'fast-2'?"),
         ([REACH_ID, "--noisy-frac", "1.5"], "noisy_frac must be from 0 to 1"),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 
 from tinyvla_gym.data.cache import open_cache
 from tinyvla_gym.data.lerobot import Dataset
-from tinyvla_gym.errors import OutputError
+from tinyvla_gym.errors import ConfigError, OutputError
+from tinyvla_gym.look import Look
 
 
 @pytest.fixture
@@ -89,6 +90,56 @@ def test_a_moved_dataset_keeps_its_cache(dataset_folder, root):
     _, decoded = watched(moved, root)
 
     assert decoded == []
+
+
+@pytest.fixture
+def two_cameras(film_interface, record):
+    """A small picture, and a film of 168 x 176 px."""
+    return record("two", range(3), shown=film_interface)
+
+
+def test_large_pictures_can_be_kept_as_a_model_looks_at_them(two_cameras, root):
+    look = Look(px=40, middle_px=160)
+    whole = open_cache(two_cameras, cache_root=root)
+
+    small = open_cache(two_cameras, look=look, cache_root=root)
+
+    assert small.images["wide"].shape == (len(whole.state), 40, 40, 3)
+    np.testing.assert_array_equal(small.images["wide"], look.reduce(whole.images["wide"]))
+    np.testing.assert_array_equal(small.images["near"], whole.images["near"])
+    np.testing.assert_array_equal(small.action, whole.action)
+
+
+def test_each_look_has_a_cache_of_its_own(two_cameras, root):
+    looks = (None, Look(px=44), Look(px=40, middle_px=160), Look(px=80, middle_px=160))
+    caches = [open_cache(two_cameras, look=look, cache_root=root) for look in looks]
+
+    again = [open_cache(two_cameras, look=look, cache_root=root) for look in looks]
+
+    assert len({cache.folder for cache in caches}) == 4
+    assert len({cache.fingerprint for cache in caches}) == 4
+    assert [cache.fingerprint for cache in again] == [cache.fingerprint for cache in caches]
+
+
+def test_a_look_that_changes_no_picture_shares_the_plain_cache(dataset_folder, root):
+    watched(dataset_folder, root)
+    decoded = []
+
+    open_cache(
+        dataset_folder,
+        look=Look(px=8),
+        cache_root=root,
+        progress=lambda *facts: decoded.append(facts),
+    )
+
+    assert decoded == []
+
+
+def test_a_look_that_does_not_fit_the_pictures_is_refused(two_cameras, root):
+    with pytest.raises(ConfigError, match="168 x 176 px, cannot be reduced to look_px=50"):
+        open_cache(two_cameras, look=Look(px=50), cache_root=root)
+
+    assert not root.exists()
 
 
 def cut_short(folder):

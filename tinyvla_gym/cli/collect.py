@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -28,6 +28,12 @@ class Collect:
     """Folder of the dataset; new or empty."""
     plan: tyro.conf.OmitArgPrefixes[Plan] = field(default_factory=Plan)
     """How many, and how."""
+    cameras: Annotated[
+        dict[str, int] | None, tyro.conf.arg(metavar="NAME PX [NAME PX ...]")
+    ] = None
+    """Cameras and the edges of their square pictures [px]; the env's own if not given."""
+    profile: str | None = None
+    """How pictures are drawn: fast-1, fast-2 or parity-1; the env's own if not given."""
     teleop: str | None = None
     """Drive by hand, in real time: keyboard, spacemouse, or module:Class of one's own."""
     workers: int = 1
@@ -60,6 +66,7 @@ class Collect:
                 ids,
                 self.out,
                 self.plan,
+                env_options=self._env_options(),
                 resume=self.resume,
                 append=self.append,
                 crew=playing,
@@ -71,6 +78,10 @@ class Collect:
         console.print(f"{total} episodes in {self.out}", soft_wrap=True)
         write_json(self.json, {"episodes": total, "attempts": counts})
         return 0
+
+    def _env_options(self) -> dict[str, Any]:
+        asked = {"cameras": self.cameras, "profile": self.profile}
+        return {name: value for name, value in asked.items() if value is not None}
 
     def _by_hand(self, ids: list[str], device: str) -> int:
         if len(ids) != 1:
@@ -87,6 +98,7 @@ class Collect:
             self.out,
             self.plan,
             device,
+            env_options=self._env_options(),
             resume=self.resume,
             append=self.append,
             listeners=[TerminalPicture(caption)] if console.is_terminal else (),

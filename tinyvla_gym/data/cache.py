@@ -10,6 +10,7 @@ from tinyvla_gym.data.arrays import Layout, open_arrays
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.data.lerobot.merge import Progress
 from tinyvla_gym.data.places import default_cache_root
+from tinyvla_gym.look import Look
 
 _VECTORS = ("state", "action", "sent_action")
 
@@ -20,8 +21,8 @@ class Cache:
 
     Attributes:
         folder: Where the arrays lie.
-        fingerprint: The dataset's.
-        images: Camera name to pictures, uint8 RGB, shape (frames, H, W, 3).
+        fingerprint: The dataset's, and how its pictures were reduced, if they were.
+        images: Camera name to pictures, uint8 RGB, shape (frames, H, W, 3), or reduced.
         state: Float32, shape (frames, S).
         action: What training should imitate, float32, shape (frames, A).
         sent_action: What reached the robot, float32, shape (frames, A).
@@ -50,6 +51,7 @@ class Cache:
 def open_cache(
     dataset_folder: Path | str,
     *,
+    look: Look | None = None,
     cache_root: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Cache:
@@ -57,40 +59,55 @@ def open_cache(
 
     Args:
         dataset_folder: A finished dataset.
+        look: Keeps what a model makes of large pictures, instead of them.
         cache_root: Where caches are kept; ``$TINYVLA_CACHE``, or else ``~/.cache/tinyvla_gym``.
         progress: Told (done, total) episodes while the cache is built.
 
     Raises:
         DatasetError: If the dataset cannot be read.
+        ConfigError: If its pictures cannot be reduced so.
         OutputError: If the cache cannot be written, or does not fit on the disk.
     """
     dataset = Dataset(dataset_folder)
     root = Path(cache_root or default_cache_root())
-    fingerprint = dataset.fingerprint()
-    folder = root / fingerprint[:16]
+    fingerprint, suffix = dataset.fingerprint(), _suffix(dataset, look)
+    folder = root / (fingerprint[:16] + suffix)
 
     def fill(arrays: dict[str, NDArray]) -> None:
-        _decode(arrays, dataset, progress or (lambda done, total: None))
+        _decode(arrays, dataset, look, progress or (lambda done, total: None))
 
-    arrays = open_arrays(folder, fingerprint, _layouts(dataset), fill)
-    return _joined(folder, fingerprint, dataset, arrays)
+    arrays = open_arrays(folder, fingerprint + suffix, _layouts(dataset, look), fill)
+    return _joined(folder, fingerprint + suffix, dataset, arrays)
 
 
-def _layouts(dataset: Dataset) -> dict[str, Layout]:
+def _suffix(dataset: Dataset, look: Look | None) -> str:
+    """What a cache of reduced pictures is called beyond its dataset; nothing if all stay whole."""
+    sizes = [(camera.height, camera.width) for camera in dataset.interface.cameras]
+    if look is None or all(look.size(*size) == size for size in sizes):
+        return ""
+    middle = "" if look.middle_px is None else f"-of-{look.middle_px}"
+    return f"-{look.px}{middle}-px"
+
+
+def _layouts(dataset: Dataset, look: Look | None) -> dict[str, Layout]:
     frames, interface = dataset.frames, dataset.interface
+    sizes = {camera.name: (camera.height, camera.width) for camera in interface.cameras}
+    if look is not None:
+        sizes = {name: look.size(*size) for name, size in sizes.items()}
     vector, picture = np.dtype(np.float32), np.dtype(np.uint8)
     return {
         "state": Layout(vector, (frames, len(interface.state))),
         "action": Layout(vector, (frames, len(interface.action))),
         "sent_action": Layout(vector, (frames, len(interface.action))),
         **{
-            f"images_{camera.name}": Layout(picture, (frames, camera.height, camera.width, 3))
-            for camera in interface.cameras
+            f"images_{name}": Layout(picture, (frames, *size, 3)) for name, size in sizes.items()
         },
     }
 
 
-def _decode(arrays: dict[str, NDArray], dataset: Dataset, progress: Progress) -> None:
+def _decode(
+    arrays: dict[str, NDArray], dataset: Dataset, look: Look | None, progress: Progress
+) -> None:
     start = 0
     for index in range(len(dataset)):
         episode = dataset.episode(index)
@@ -98,7 +115,7 @@ def _decode(arrays: dict[str, NDArray], dataset: Dataset, progress: Progress) ->
         for name in _VECTORS:
             arrays[name][here] = getattr(episode, name)
         for camera, images in episode.images.items():
-            arrays[f"images_{camera}"][here] = images
+            arrays[f"images_{camera}"][here] = look.reduce(images) if look else images
         start = here.stop
         progress(index + 1, len(dataset))
 

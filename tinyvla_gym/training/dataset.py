@@ -58,18 +58,22 @@ def train_on_dataset(
         The policy, also saved as ``run/checkpoint``.
 
     Raises:
+        ConfigError: If the model cannot reduce the dataset's pictures as it should, and for what
+            ``train`` refuses.
         DatasetError: If the dataset is damaged or cut short.
         OutputError: If the run's folder is in use or cannot be written to.
     """
     dataset = Dataset(data)
-    frames = open_cache(data, progress=on_decoded)
-    begin = None
+    begin = backbone = None
     if start is not None and is_backbone(start):
-        begin = _grow_head(load_backbone(start), name, dataset, frames, config)
+        backbone = load_backbone(start)
+        config = replace(config, model=backbone.within(config.model))
     elif start is not None:
         begin = open_start(start, dataset)
-    if begin is not None:
         config = replace(config, model=begin.config)
+    frames = open_cache(data, look=config.model.look, progress=on_decoded)
+    if backbone is not None:
+        begin = _grow_head(backbone, name, dataset, frames, config)
     facts = {
         "start": start,
         "data": {
@@ -123,7 +127,6 @@ def _grow_head(
     found: Pretrained, name: str, dataset: Dataset, frames: Cache, config: TrainConfig
 ) -> TinyVLAPolicy:
     """Puts a fresh head, and the data's statistics, on a backbone."""
-    config = replace(config, model=found.within(config.model))
     interface = dataset.interface
     torch.manual_seed(config.seed)
     model = build(config.model, interface)

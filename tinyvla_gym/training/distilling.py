@@ -91,7 +91,7 @@ def distill_on_dataset(
     found = open_start(teacher, Dataset(data))
     check_teacher(found)
     return distill(
-        open_cache(data, progress=on_decoded),
+        open_cache(data, look=found.config.look, progress=on_decoded),
         found,
         distillation(found, steps=steps, seed=seed),
         run,

@@ -10,17 +10,22 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+import torch
 from fakes import ScriptedEnv, an_observation
 from tiny_models import CONFIG, LLAVA, a_policy
+from torch import nn
 
 from tinyvla_gym import RecedingHorizon, rollout
 from tinyvla_gym.contracts import check_policy
 from tinyvla_gym.errors import CheckpointError, ConfigError
+from tinyvla_gym.look import Look
 from tinyvla_gym.policies.checkpoint import fingerprint
 from tinyvla_gym.policies.load import load_policy
 from tinyvla_gym.policies.onnx.policy import OnnxPolicy
-from tinyvla_gym.policies.tinyvla.onnx_export import export_int8, export_onnx
+from tinyvla_gym.policies.tinyvla.nano import reduced
+from tinyvla_gym.policies.tinyvla.onnx_export import OPSET, export_int8, export_onnx
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 
 SENTENCES = ("touch the dot", "", "stop there, then go on to the other dot and touch it")
@@ -221,3 +226,37 @@ def test_a_scheduler_that_a_graph_cannot_hold_is_refused(tmp_path) -> None:
     with pytest.raises(ConfigError, match="only sample by DDIMScheduler, not DDPMScheduler"):
         export_onnx(a_policy(config=config), tmp_path / "exported")
     assert not (tmp_path / "exported").exists()
+
+
+class Reduction(nn.Module):
+    """Nothing but what a backbone makes of a picture before it looks."""
+
+    look = Look(px=2, middle_px=6)
+
+    def forward(self, image):
+        return reduced(image, self.look)
+
+
+def test_a_graph_reduces_pictures_to_the_same_bits(tmp_path) -> None:
+    """All sums of nine grey levels, and a border that is not looked at."""
+    sums = np.arange(255 * 9 + 1)
+    squares = sums[:, None] // 9 + (np.arange(9) < sums[:, None] % 9)  # (sums, 9)
+    middle = np.tile(squares.reshape(-1, 3, 3, 1), (1, 2, 2, 3)).astype(np.uint8)
+    pictures = np.pad(middle, ((0, 0), (1, 1), (2, 2), (0, 0)), constant_values=77)
+    rows = {0: torch.export.Dim("rows", min=1, max=4096)}
+    graph = torch.onnx.export(
+        Reduction().eval(),
+        (torch.from_numpy(pictures[:3]),),
+        dynamo=True,
+        verbose=False,
+        opset_version=OPSET,
+        dynamic_shapes=(rows,),
+    )
+    graph.save(tmp_path / "graph.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "graph.onnx")
+
+    [levels] = session.run(None, {session.get_inputs()[0].name: pictures})
+
+    wanted = Reduction.look.reduce(pictures)
+    np.testing.assert_array_equal(levels.transpose(0, 2, 3, 1), wanted)
+    np.testing.assert_array_equal(wanted[:, 1, 1, 0], (2 * sums + 9) // 18)

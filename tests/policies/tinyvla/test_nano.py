@@ -6,6 +6,7 @@ from fakes import INTERFACE
 from tiny_models import a_model
 
 from tinyvla_gym.interface import Camera, Interface
+from tinyvla_gym.look import Look
 from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.nano import NanoBackbone, soft_arg_max
 from tinyvla_gym.training.config import preset
@@ -142,6 +143,20 @@ def test_pictures_of_many_sizes_can_be_seen(size) -> None:
 
     assert features.shape == (2, 2, 16)
     assert features.isfinite().all()
+
+
+@torch.no_grad()
+def test_a_large_picture_and_what_was_made_of_it_look_the_same() -> None:
+    options = {"width": 16, "channels": (8, 8, 8), "points": 2, "text_width": 8}
+    backbone = NanoBackbone(1, look_px=20, look_middle_px=60, **options).eval()
+    picture = torch.randint(256, (2, 80, 80, 3), dtype=torch.uint8)
+    small = torch.from_numpy(Look(px=20, middle_px=60).reduce(picture.numpy()))
+    words = backbone.tokenize(["go", "stop"])
+
+    whole, reduced = (backbone([one], words).features for one in (picture, small))
+
+    assert small.shape == (2, 20, 20, 3)
+    assert torch.equal(whole, reduced)
 
 
 @torch.no_grad()

@@ -69,6 +69,13 @@ def test_the_model_follows_the_config() -> None:
     assert model.head.denoiser.final[-1].out_channels == 2
 
 
+def test_a_look_that_does_not_fit_a_camera_is_refused_before_anything_is_looked_at() -> None:
+    options = {**CONFIG.backbone_options, "look_px": 7}
+
+    with pytest.raises(ConfigError, match=r"12 x 16 px.* to look_px=7 .* would do: 8, 4\."):
+        build(replace(CONFIG, backbone_options=options), INTERFACE)
+
+
 @pytest.mark.parametrize("options", [{"wings": 2}, {"width": -8}, {"channels": (8, 12, 16)}])
 def test_options_that_the_backbone_does_not_know_are_refused(options) -> None:
     with pytest.raises(ConfigError, match=r"do not fit nano"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinyvla_gym.errors import ChunkLengthError, ConfigError, TinyVLAError, UnknownNameError
 from tinyvla_gym.interface import Interface
+from tinyvla_gym.look import Look, look_of
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.heads.act import ActHead
 from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
@@ -93,6 +94,11 @@ class TinyVLAConfig:
                 f"kernel={self.kernel} must be odd and step_size={self.step_size} even, at least 4."
             )
 
+    @property
+    def look(self) -> Look | None:
+        """What the backbone makes of large pictures before it looks; None if nothing."""
+        return look_of(self.backbone_options)
+
     def noise_shape(self, interface: Interface) -> tuple[int, int] | None:
         """Shape of the noise that one plan consumes, (K, A); None if plans do not vary."""
         return (self.horizon, len(interface.action)) if HEADS[self.head].plans_vary else None
@@ -150,9 +156,13 @@ def build(config: TinyVLAConfig, interface: Interface) -> TinyVLA:
     """Builds the model for an interface, with fresh weights from torch's generator.
 
     Raises:
-        ConfigError: If the backbone or the head does not know its options.
+        ConfigError: If the backbone or the head does not know its options, or a camera's
+            picture cannot be reduced as they say.
     """
     backbone = build_backbone(config, len(interface.cameras))
+    if config.look is not None:
+        for camera in interface.cameras:
+            config.look.factor(camera.height, camera.width)
     try:
         head = HEADS[config.head].from_config(config, len(interface.action), backbone.width)
     except (AssertionError, RuntimeError, TypeError) as error:

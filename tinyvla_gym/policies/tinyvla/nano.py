@@ -3,7 +3,7 @@
 No pretrained part. Each camera has a convolutional tower whose blocks are scaled and shifted
 by the sentence (FiLM, Perez et al., arXiv 1709.07871). It says *where* things are by spatial
 soft-arg-max over a map at a quarter of the picture's resolution (Finn et al., arXiv
-1509.06113), and *what* there is by the mean of a coarser map.
+1509.06113), and *what* there is by the mean of a coarser map. Large pictures may be reduced first.
 
 Shapes: B batch, C channels, H and W picture size, P points per camera.
 """
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tinyvla_gym.look import Look, look_of
 from tinyvla_gym.policies.tinyvla import text
 from tinyvla_gym.policies.tinyvla.backbone import Tokens
 from tinyvla_gym.policies.tinyvla.memory import Memory
@@ -31,6 +32,8 @@ class NanoBackbone(nn.Module):
         points: int = 32,
         text_width: int = 128,
         sharpness: float = 4.0,
+        look_px: int | None = None,
+        look_middle_px: int | None = None,
     ) -> None:
         """Builds the backbone.
 
@@ -42,9 +45,17 @@ class NanoBackbone(nn.Module):
             text_width: Features of the sentence.
             sharpness: Factor on the maps before the soft-arg-max; at 1 a fresh tower sees
                 almost the whole picture as one point, and learns slowly where to look.
+            look_px: Pictures with a longer edge are reduced to this by averaging [px]; None for
+                not at all. Those that have been reduced before are taken as they are.
+            look_middle_px: Edge of the middle part that is looked at, of pictures that are to be
+                reduced [px]; all of it when None.
+
+        Raises:
+            ConfigError: If the middle is smaller than what it should be reduced to.
         """
         super().__init__()
         self.width = width
+        self.look = look_of({"look_px": look_px, "look_middle_px": look_middle_px})
         self.text = text.SentenceEncoder(text_width)
         self._sentences = Memory()
         self.towers = nn.ModuleList(
@@ -66,7 +77,8 @@ class NanoBackbone(nn.Module):
         sentence = self._sentences.recall(self.text, words)  # (B, C_text)
         tokens = [self.read(sentence)]
         for tower, see, image in zip(self.towers, self.see, images, strict=True):
-            picture = image.permute(0, 3, 1, 2).float() / 127.5 - 1.0  # (B, 3, H, W)
+            levels = reduced(image, self.look) if self.look else image.permute(0, 3, 1, 2).float()
+            picture = levels / 127.5 - 1.0  # (B, 3, H, W)
             tokens.append(see(torch.cat([tower(picture, sentence), sentence], dim=-1)))
         features = torch.stack(tokens, dim=1)  # (B, T, C)
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
@@ -107,6 +119,26 @@ class CameraTower(nn.Module):
         fine = fine + grown(self.lift_middle(middle), fine)
         maps = self.sharpness * self.points(F.silu(self.merge(fine)))  # (B, P, H/4, W/4)
         return torch.cat([soft_arg_max(maps.contiguous()), coarse.mean((-2, -1))], dim=-1)
+
+
+def reduced(image: Tensor, look: Look) -> Tensor:
+    """Makes of a picture what ``Look.reduce`` makes of it, bit for bit, here and in a graph.
+
+    Args:
+        image: uint8, shape (B, H, W, 3).
+        look: What to make of it.
+
+    Returns:
+        Whole grey levels, float32, shape (B, 3, h, w).
+    """
+    height, width = image.shape[1:3]
+    factor = look.factor(height, width)
+    rows, columns = look.window(height, width)
+    levels = image[:, rows, columns].permute(0, 3, 1, 2).float()
+    if factor == 1:
+        return levels
+    # A mean is a multiple of 1 / factor^2, up to its rounding: a quarter of that keeps halves up.
+    return torch.floor(F.avg_pool2d(levels, factor) + (0.5 + 0.25 / factor**2))
 
 
 def grown(small: Tensor, like: Tensor) -> Tensor:
