@@ -13,6 +13,7 @@ def test_a_released_profile_never_changes() -> None:
         "parity-1": "2403c89e4fad",
         "fast-1": "322f79bbd251",
         "fast-2": "3117c3165fe4",
+        "shade-1": "39ffd51d16c9",
     }
 
 

@@ -13,6 +13,7 @@ from tinyvla_gym.envs.cameras import VIEWPOINTS, sized_camera
 from tinyvla_gym.envs.metaworld import MetaWorldEnv
 from tinyvla_gym.envs.profiles import profile_named
 from tinyvla_gym.envs.rendering import Renderer, shared_renderer
+from tinyvla_gym.look import Look
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PARITY_TASKS = ("drawer-open", "push")
@@ -103,7 +104,21 @@ def test_fast_1_looks_like_parity_1(task: str) -> None:
         assert np.abs(np.subtract(fast[name], parity[name], dtype=float)).mean() <= 12
 
 
-@pytest.mark.parametrize("profile", ["parity-1", "fast-1", "fast-2"])
+@pytest.mark.parametrize("task", ["push", "drawer-open"])
+def test_shade_1_has_the_shadows_of_parity_1(task: str) -> None:
+    camera, look = {"corner2_moved": 240}, Look(px=120)  # without the edges of triangles
+    parity, shade, fast = (
+        look.reduce(a_scene(task, camera, profile=p).observe()["image_corner2_moved"]).astype(int)
+        for p in ("parity-1", "shade-1", "fast-2")
+    )
+    darker = (fast - parity).min(-1) > 8  # the arm's shadow on the table, mostly
+
+    assert darker.mean() > 0.02
+    assert np.abs(shade - parity).mean() < 0.6 * np.abs(fast - parity).mean()
+    assert np.abs(shade - parity)[darker].mean() < 0.4 * np.abs(fast - parity)[darker].mean()
+
+
+@pytest.mark.parametrize("profile", ["parity-1", "fast-1", "fast-2", "shade-1"])
 def test_a_segmented_picture_names_the_geoms_that_are_seen(profile: str) -> None:
     env = a_scene("drawer-open", {}, profile=profile)
     model, data = env._sim.model, env._sim.data

@@ -33,7 +33,7 @@ class Collect:
     ] = None
     """Cameras and the edges of their square pictures [px]; the env's own if not given."""
     profile: str | None = None
-    """How pictures are drawn: fast-1, fast-2 or parity-1; the env's own if not given."""
+    """How pictures are drawn: fast-1, fast-2, shade-1 or parity-1; the env's own if not given."""
     teleop: str | None = None
     """Drive by hand, in real time: keyboard, spacemouse, or module:Class of one's own."""
     workers: int = 1

@@ -32,6 +32,8 @@ def dressed(model: mujoco.MjModel, profile: RenderProfile) -> mujoco.MjModel:
     quality.numquads = profile.quads
     if not profile.shadows:
         quality.shadowsize = 0
+    elif profile.shadow_map_px:
+        quality.shadowsize = profile.shadow_map_px
     if profile.face_share < 1:
         decimate(model, _decimation(profile))
     if profile.boxed_floors:

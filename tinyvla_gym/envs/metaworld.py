@@ -88,8 +88,8 @@ class MetaWorldEnv(ManipulationEnv):
         Args:
             task: MetaWorld's name without suffix: ``drawer-open``.
             cameras: Camera name to picture size [px], (height, width) or one number for both.
-            profile: How pictures are drawn: ``fast-1``, ``fast-2``, or ``parity-1`` as MetaWorld
-                draws.
+            profile: How pictures are drawn: ``fast-1``, ``fast-2``, ``shade-1``, or ``parity-1``
+                as MetaWorld draws.
             action_mode: ``native`` or ``ee``; the state follows.
             instructions: Which sentences ``reset`` draws from.
             horizon: Control ticks after which the episode is truncated.

@@ -31,6 +31,7 @@ class RenderProfile:
         texture_gain: Textures hold this many times the light, and materials reflect that much
             less of it: bright surfaces can go above white before they are clipped, as they do
             where shadow-casting lights are drawn one after the other.
+        shadow_map_px: Edge of the map in which shadows are found; the model's own if 0, 4096.
     """
 
     name: str
@@ -50,6 +51,7 @@ class RenderProfile:
     quads: int = 4
     boxed_floors: bool = False
     texture_gain: float = 1.0
+    shadow_map_px: int = 0  # came with shade-1
 
     @cached_property
     def hash(self) -> str:
@@ -101,6 +103,24 @@ PROFILES = {
             quads=2,
             boxed_floors=True,
             texture_gain=1.17,  # 1 + what MetaWorld's one shadow-casting light adds to a table
+        ),
+        RenderProfile(  # as fast-2, with parity-1's shadows: to train for parity-1
+            name="shade-1",
+            shadows=True,
+            multisamples=0,
+            reflections=False,
+            face_share=0.10,
+            face_floor=160,
+            weld_frac=0.0,
+            weld_m=0.003,
+            face_cap=400,
+            untouched_faces=2000,
+            rounds=2,
+            slices=12,
+            stacks=6,
+            quads=2,
+            boxed_floors=True,
+            shadow_map_px=512,
         ),
     )
 }

@@ -51,20 +51,21 @@ class Renderer:
         self._perturbation = mujoco.MjvPerturb()
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        # What cannot be seen may still cast a shadow, or be mirrored.
-        self._selective = not (profile.shadows or profile.reflections)
+        self._selective = not profile.reflections
         if self._selective:
-            self._set_floors_apart(model)
+            # What cannot be seen may still be mirrored, or cast a shadow.
+            self._set_floors_apart(model, hide_unseen=not profile.shadows)
         with graphics.drawing():
             self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_150)
         graphics.close_at_exit(self._context.free)
 
-    def _set_floors_apart(self, model: mujoco.MjModel) -> None:
+    def _set_floors_apart(self, model: mujoco.MjModel, *, hide_unseen: bool) -> None:
         """Prepares drawing floors last, so that what hides them need not be painted twice."""
         group = self._model.geom_group
         floors = (model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE) & (group < 3)
         group[:] = np.where(floors, _FLOOR_GROUP, np.minimum(group, _HIDDEN_GROUP))
-        self._radii_m = np.where(floors, np.inf, model.geom_rbound + _CULLING_MARGIN_M)
+        radii_m = model.geom_rbound + _CULLING_MARGIN_M if hide_unseen else np.inf
+        self._radii_m = np.where(floors, np.inf, radii_m)
         self._floor_options = mujoco.MjvOption()
         for groups in ("geom", "site", "joint", "tendon", "actuator", "flex", "skin"):
             getattr(self._floor_options, f"{groups}group")[:] = 0

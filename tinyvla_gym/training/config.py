@@ -195,6 +195,9 @@ def _published(size: str) -> TrainConfig:
     )
 
 
+# The tier average weighs each of the 22 harder tasks more than each of the 28 easy ones.
+HARDER_TWICE = {task: 2 for tier, tasks in TIERS.items() if tier != "easy" for task in tasks}
+
 SECOND_PASS = {  # how often to show a task's frames, by what nano-mt50 solved on selection seeds
     **dict.fromkeys(("handle-pull-side", "soccer", "stick-pull"), 6),  # at most 3 of 10
     **dict.fromkeys(("lever-pull", "sweep", "shelf-place", "box-close"), 4),  # at most 6
@@ -206,16 +209,29 @@ SECOND_PASS = {  # how often to show a task's frames, by what nano-mt50 solved o
 
 PRESETS = {
     "nano": TrainConfig(steps=14_000),
-    "nano-mt50": TrainConfig(  # the tier average weighs the 22 harder tasks more than the 28 easy
+    "nano-mt50": TrainConfig(
         steps=24_000,
         parts=2,  # one core or two, interrupted and resumed with either
-        task_repeats={task: 2 for tier, tasks in TIERS.items() if tier != "easy" for task in tasks},
+        task_repeats=HARDER_TWICE,
     ),
     "nano-mt50-second": TrainConfig(  # goes on from nano-mt50, at what it had not learnt well
         steps=15_000,
         learning_rate=7e-4,
         parts=2,
         task_repeats=SECOND_PASS,
+    ),
+    "nano-1cam": TrainConfig(  # one picture of 480 px, of whose middle 120 x 120 are looked at
+        model=TinyVLAConfig(  # as many multiplications as nano's three towers
+            backbone_options={
+                "channels": (40, 64, 96),
+                "points": 48,
+                "look_px": 120,
+                "look_middle_px": 360,
+            },
+        ),
+        steps=24_000,
+        parts=2,
+        task_repeats=HARDER_TWICE,
     ),
     "pretrained-nano": TrainConfig(  # pretrained eyes and reader, adapters on both
         model=TinyVLAConfig(backbone="pretrained_nano"),

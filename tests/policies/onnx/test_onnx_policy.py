@@ -237,6 +237,7 @@ class Reduction(nn.Module):
         return reduced(image, self.look)
 
 
+@pytest.mark.filterwarnings("ignore")  # the exporter's own affairs
 def test_a_graph_reduces_pictures_to_the_same_bits(tmp_path) -> None:
     """All sums of nine grey levels, and a border that is not looked at."""
     sums = np.arange(255 * 9 + 1)
