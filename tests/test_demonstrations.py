@@ -116,6 +116,23 @@ def test_neither_order_nor_interruptions_make_a_difference(seed, after) -> None:
         assert Dataset(broken).fingerprint() == Dataset(whole).fingerprint()
 
 
+def test_of_failures_no_picture_is_drawn(tmp_path, monkeypatch) -> None:
+    looks, ticks = [], []
+    look = ReachEnv.observe
+    monkeypatch.setattr(ReachEnv, "observe", lambda env: looks.append(1) or look(env))
+
+    collect_reach(
+        tmp_path / "data",
+        SOME_FAIL,
+        on_attempt=lambda env_id, outcome: ticks.append((outcome.success, outcome.steps)),
+    )
+
+    kept = sum(steps for success, steps in ticks if success)
+    beginnings = len(ticks) + sum(success for success, _ in ticks)
+    assert sum(steps for success, steps in ticks if not success) > beginnings
+    assert len(looks) == kept + beginnings
+
+
 def test_envs_come_in_the_order_in_which_they_were_named(tmp_path) -> None:
     ids = [metaworld_id("reach"), metaworld_id("drawer-close")]
     plan = Plan(episodes=2, linger=0, noisy_frac=0.0, progress_frac=0.0)

@@ -1,6 +1,6 @@
 """What a collecting worker does: it plays an expert on one seed, and hands over what it saw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from tinyvla_gym.data.episode import Episode
 from tinyvla_gym.data.recorder import Recorder
 from tinyvla_gym.demonstrations.plan import Plan
 from tinyvla_gym.envs.make import make_env
-from tinyvla_gym.events import Outcome
+from tinyvla_gym.events import Listener, Outcome
 from tinyvla_gym.loop import rollout
 from tinyvla_gym.wrappers import ActionNoise
 
@@ -44,20 +44,26 @@ class ExpertPlayer:
         self._made_for: tuple[str, dict[str, Any]] | None = None
 
     def __call__(self, job: Attempt, on_episode: Callable[[str, Outcome], None]) -> Episode | None:
-        """Plays an attempt; returns what is to be kept, or None if the expert failed."""
+        """Plays an attempt; returns what is to be kept, or None if the expert failed.
+
+        Pictures cost most, and of failures none is kept: so it plays blind first.
+        """
         env = self._env_of(job)
         world, plan = env.unwrapped, job.plan
         rng = np.random.default_rng((job.seed, _PLAN_STREAM))
         options = _midway(world, plan, job.seed, rng)
         noisy = rng.random() < plan.noisy_frac
+        played = _with_noise(env, plan) if noisy else env
+
+        def play(listeners: Sequence[Listener] = ()) -> Outcome:
+            return rollout(
+                played, ExpertAgent(env), seed=job.seed, options=options, listeners=listeners
+            )
+
         kept = _Kept()
-        outcome = rollout(
-            _with_noise(env, plan) if noisy else env,
-            ExpertAgent(env),
-            seed=job.seed,
-            options=options,
-            listeners=[Recorder(kept, task=getattr(world, "task", ""))],
-        )
+        outcome = play()
+        if outcome.success:
+            outcome = play([Recorder(kept, task=getattr(world, "task", ""))])
         on_episode(job.task, outcome)
         return kept.episodes[0] if kept.episodes else None
 
