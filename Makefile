@@ -19,7 +19,7 @@ REQUIREMENTS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint docs peers gpu-check mt50 clean
+.PHONY: help setup demo test lint docs peers gpu-check mt50 nano-1cam clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,26 @@ $(MT50)/nano/checkpoint/config.json: $(MT50)/second/checkpoint/config.json
 
 $(MT50)/results/results.json: $(MT50)/nano/checkpoint/config.json
 	$(RUN) evaluate --policy ./$(MT50)/nano/checkpoint --suite mt50 --out $(MT50)/results \
+		--workers 2 --resume
+
+# The same from one picture of 480 px, to stand beside LeRobot's rows. LeRobot's sentences are read
+# from the user's own copy, by default from the one that make peers installs.
+ONECAM := runs/nano-1cam
+SENTENCES ?= $(wildcard .venv-peers/lerobot/lib/python3*/site-packages/lerobot)
+
+nano-1cam: $(ONECAM)/results/results.json ## Make the policy with one camera and play LeRobot's protocol: hours; SENTENCES=...
+
+$(ONECAM)/data/meta/info.json: | $(DEV_INSTALLED)
+	@scripts/ensure_gl.sh $(BIN)/python
+	$(RUN) collect mt50 --cameras corner2_moved 480 --profile shade-1 --out $(ONECAM)/data \
+		--workers 2 --resume
+
+$(ONECAM)/run/checkpoint/config.json: $(ONECAM)/data/meta/info.json
+	$(RUN) train --preset nano-1cam --data $(ONECAM)/data --out $(ONECAM)/run --resume
+
+$(ONECAM)/results/results.json: $(ONECAM)/run/checkpoint/config.json
+	$(RUN) evaluate --policy ./$(ONECAM)/run/checkpoint --suite mt50 --protocol lerobot \
+		--any-profile $(if $(SENTENCES),--sentences $(SENTENCES)) --out $(ONECAM)/results \
 		--workers 2 --resume
 
 clean: ## Delete the environments and caches; runs/ stays

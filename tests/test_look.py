@@ -36,7 +36,10 @@ def test_each_pixel_is_the_rounded_mean_of_its_square(case) -> None:
     assert small.shape[1:3] == look.size(height, width)
     kept = pictures[:, rows, columns].astype(np.int64)
     for row, column in np.ndindex(*small.shape[1:3]):
-        here = (slice(row * factor, (row + 1) * factor), slice(column * factor, (column + 1) * factor))
+        here = (
+            slice(row * factor, (row + 1) * factor),
+            slice(column * factor, (column + 1) * factor),
+        )
         mean = kept[:, *here].mean((1, 2))
         np.testing.assert_array_equal(small[:, row, column], np.floor(mean + 0.5 + 1e-9))
 
@@ -95,7 +98,11 @@ def test_a_small_picture_stays_whole(size) -> None:
 @pytest.mark.parametrize(
     ("look", "size", "complaint"),
     [
-        (Look(px=120), (500, 500), r"500 x 500 px.* to look_px=120 .* would do: 250, 125, 100, 50\."),
+        (
+            Look(px=120),
+            (500, 500),
+            r"500 x 500 px.* to look_px=120 .* would do: 250, 125, 100, 50\.",
+        ),
         (Look(px=120), (480, 322), r"480 x 322 px.* These would do: 240\."),
         (Look(px=100, middle_px=360), (480, 480), r"360 x 360 px, looked at of .* 480 x 480 px"),
         (Look(px=120), (121, 7), r"These would do: none\."),

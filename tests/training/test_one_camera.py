@@ -99,7 +99,9 @@ def test_it_plays_under_the_protocol_and_its_graph_plans_the_same(
     data, trained, exported, monkeypatch
 ) -> None:
     monkeypatch.setattr(evaluation, "ProcessCrew", HereCrew)
-    named = named_protocol("lerobot", suite="mt1:drawer-close", sentences={"drawer-close": "shut it"})
+    named = named_protocol(
+        "lerobot", suite="mt1:drawer-close", sentences={"drawer-close": "shut it"}
+    )
     protocol = replace(
         named,
         cameras={CAMERA: SIZE_PX},

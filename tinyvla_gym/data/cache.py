@@ -99,9 +99,7 @@ def _layouts(dataset: Dataset, look: Look | None) -> dict[str, Layout]:
         "state": Layout(vector, (frames, len(interface.state))),
         "action": Layout(vector, (frames, len(interface.action))),
         "sent_action": Layout(vector, (frames, len(interface.action))),
-        **{
-            f"images_{name}": Layout(picture, (frames, *size, 3)) for name, size in sizes.items()
-        },
+        **{f"images_{name}": Layout(picture, (frames, *size, 3)) for name, size in sizes.items()},
     }
 
 
