@@ -118,7 +118,7 @@ def test_options_that_contradict_each_other_are_refused() -> None:
     assert look_of({"look_px": 3}) == Look(px=3)
     with pytest.raises(ConfigError, match="look_middle_px=360 needs a look_px"):
         look_of({"look_middle_px": 360})
-    with pytest.raises(ConfigError, match="look_px=120 .* no more than look_middle_px=100"):
+    with pytest.raises(ConfigError, match=r"look_px=120 .* no more than look_middle_px=100"):
         look_of({"look_px": 120, "look_middle_px": 100})
     with pytest.raises(ConfigError, match="look_px=0 must be at least 1"):
         look_of({"look_px": 0})

@@ -125,7 +125,7 @@ def test_pictures_that_cannot_be_reduced_so_are_refused_and_no_run_begun(data, t
     options = {**OPTIONS, "look_px": 15}
     config = replace(SETTINGS, model=replace(SETTINGS.model, backbone_options=options))
 
-    with pytest.raises(ConfigError, match="48 x 48 px, looked at of .* 64 x 64 px"):
+    with pytest.raises(ConfigError, match=r"48 x 48 px, looked at of .* 64 x 64 px"):
         train_on_dataset(data, tmp_path / "run", config, name="one eye")
 
     assert not (tmp_path / "run").exists()
