@@ -95,6 +95,7 @@ def test_the_policy_says_that_it_sees_what_the_protocol_shows(trained) -> None:
     assert trained.spec.env_options["cameras"] == {CAMERA: [SIZE_PX, SIZE_PX]}
 
 
+@pytest.mark.slow  # exports a graph
 def test_it_plays_under_the_protocol_and_its_graph_plans_the_same(
     data, trained, exported, monkeypatch
 ) -> None:

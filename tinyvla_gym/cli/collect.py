@@ -28,7 +28,7 @@ class Collect:
     """Folder of the dataset; new or empty."""
     plan: tyro.conf.OmitArgPrefixes[Plan] = field(default_factory=Plan)
     """How many, and how."""
-    cameras: Annotated[dict[str, int] | None, tyro.conf.arg(metavar="NAME PX [NAME PX ...]")] = None
+    cameras: Annotated[dict[str, int] | None, tyro.conf.arg(metavar="NAME PX ...")] = None
     """Cameras and the edges of their square pictures [px]; the env's own if not given."""
     profile: str | None = None
     """How pictures are drawn: fast-1, fast-2, shade-1 or parity-1; the env's own if not given."""
