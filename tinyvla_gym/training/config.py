@@ -195,8 +195,14 @@ def _published(size: str) -> TrainConfig:
     )
 
 
-# The tier average weighs each of the 22 harder tasks more than each of the 28 easy ones.
-HARDER_TWICE = {task: 2 for tier, tasks in TIERS.items() if tier != "easy" for task in tasks}
+FIFTY: dict[str, Any] = {  # the tier average weighs the 22 harder tasks more than the 28 easy
+    "steps": 24_000,
+    "parts": 2,  # one core or two, interrupted and resumed with either
+    "task_repeats": {task: 2 for tier in TIERS if tier != "easy" for task in TIERS[tier]},
+}
+
+# As many multiplications as nano's three towers, on the middle of one picture of 480 px.
+ONE_CAMERA = {"channels": (40, 64, 96), "points": 48, "look_px": 120, "look_middle_px": 360}
 
 SECOND_PASS = {  # how often to show a task's frames, by what nano-mt50 solved on selection seeds
     **dict.fromkeys(("handle-pull-side", "soccer", "stick-pull"), 6),  # at most 3 of 10
@@ -209,30 +215,14 @@ SECOND_PASS = {  # how often to show a task's frames, by what nano-mt50 solved o
 
 PRESETS = {
     "nano": TrainConfig(steps=14_000),
-    "nano-mt50": TrainConfig(
-        steps=24_000,
-        parts=2,  # one core or two, interrupted and resumed with either
-        task_repeats=HARDER_TWICE,
-    ),
+    "nano-mt50": TrainConfig(**FIFTY),
     "nano-mt50-second": TrainConfig(  # goes on from nano-mt50, at what it had not learnt well
         steps=15_000,
         learning_rate=7e-4,
         parts=2,
         task_repeats=SECOND_PASS,
     ),
-    "nano-1cam": TrainConfig(  # one picture of 480 px, of whose middle 120 x 120 are looked at
-        model=TinyVLAConfig(  # as many multiplications as nano's three towers
-            backbone_options={
-                "channels": (40, 64, 96),
-                "points": 48,
-                "look_px": 120,
-                "look_middle_px": 360,
-            },
-        ),
-        steps=24_000,
-        parts=2,
-        task_repeats=HARDER_TWICE,
-    ),
+    "nano-1cam": TrainConfig(model=TinyVLAConfig(backbone_options=ONE_CAMERA), **FIFTY),
     "pretrained-nano": TrainConfig(  # pretrained eyes and reader, adapters on both
         model=TinyVLAConfig(backbone="pretrained_nano"),
         steps=16_000,
