@@ -21,12 +21,12 @@ score() { # NAME SENTENCES SUITE
 mkdir -p "$out" "$results"
 # mt10's episodes 200 to 249 open drawers, 450 to 499 close windows.
 [ -d "$out/two-tasks" ] || gym data delete "$data" --out "$out/two-tasks" --episodes 0-199 250-449
-[ -d "$out/reach" ] || gym collect reach-toy --episodes 300 --out "$out/reach"
+[ -d "$out/reach" ] || gym collect reach-toy --episodes 2000 --out "$out/reach"
 
 teach pretrained-nano two-tasks pretrained-nano 1600
 score pretrained-nano default mt1:drawer-open
 score pretrained-nano default mt1:window-close
-teach toy-llava reach toy-llava 2000
+teach toy-llava reach toy-llava 12000
 score toy-llava default reach
 score toy-llava blank reach
 score pretrained-nano blank mt1:drawer-open
@@ -34,5 +34,5 @@ score pretrained-nano blank mt1:window-close
 teach pretrained-nano-frozen two-tasks pretrained-nano 1600 --freeze-adapters
 score pretrained-nano-frozen default mt1:drawer-open
 score pretrained-nano-frozen default mt1:window-close
-teach toy-llava-frozen reach toy-llava 2000 --freeze-adapters
+teach toy-llava-frozen reach toy-llava 12000 --freeze-adapters
 score toy-llava-frozen default reach

@@ -7,7 +7,7 @@ from typing import Any
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.evaluation.suites import TIERS
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
-from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import TOY, options
+from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import SIGHTED_TOY, options
 
 LORA_LAYERS = ("linear", "qkv")
 
@@ -257,15 +257,15 @@ PRESETS = {
     "toy-llava": TrainConfig(  # the released recipe at a doll's width, minutes on Reach
         model=TinyVLAConfig(
             backbone="llava_pythia",
-            backbone_options=TOY,
+            backbone_options=SIGHTED_TOY,
             horizon=8,
             execute=4,
             widths=(16, 32, 32),
             step_size=16,
         ),
-        steps=2_000,
-        warmup_steps=100,
+        steps=12_000,
         batch_size=32,
+        learning_rate=3e-3,
         draws=4,
         ema_decay=0.995,
         lora_rank=16,

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tinyvla_gym.errors import CheckpointError, ConfigError, InstructionError
-from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import BEFORE, conversation
+from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import BEFORE, END_OF_TEXT, conversation
 from tinyvla_gym.policies.tinyvla.prompts import PADDING, PICTURES
 from tinyvla_gym.policies.tinyvla.trimming import trimmed
 from tinyvla_gym.policies.tinyvla.vocabulary import Bytes, read_vocabulary
@@ -79,6 +79,15 @@ def test_a_sentence_that_is_too_long_is_refused() -> None:
 def test_a_context_without_place_for_a_prompt_is_refused() -> None:
     with pytest.raises(ConfigError, match="use fewer cameras or smaller pictures"):
         conversation(Bytes(), form="training", longest=50)
+
+
+def test_a_bare_prompt_is_the_sentence_alone() -> None:
+    prompts = conversation(Bytes(), form="bare", longest=64)
+
+    (pieces,) = prompts([" go! "])
+
+    assert prompts.place == 0
+    assert list(pieces[-5:]) == [*Bytes().encode(" go!"), END_OF_TEXT]
 
 
 def test_another_form_is_refused() -> None:
