@@ -4,7 +4,7 @@
 # Usage: scripts/learning_bars.sh MT10_DATASET OUT RESULTS
 set -euo pipefail
 
-data=${1:-runs/mt10} out=${2:-runs/bars} results=${3:-docs/results}
+data=${1:-runs/mt10} out=${2:-runs/bars} results=${3:-docs/results/learning}
 gym() { "${PYTHON:-.venv/bin/python}" -m tinyvla_gym.cli.main "$@"; }
 
 teach() { # NAME DATASET PRESET STEPS [OPTION]
