@@ -204,7 +204,7 @@ class Lesson:
             part = batch[start : start + size]
             pixels = self._pixels(part)
             words, said = (
-                padded(rows, filler).to(self._device)
+                torch.from_numpy(padded(rows, filler)).to(self._device)
                 for rows, filler in (
                     ([text.words for text in part], PADDING),
                     ([text.said for text in part], UNSAID),
