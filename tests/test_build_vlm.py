@@ -156,7 +156,8 @@ def test_what_comes_out_is_a_backbone_that_sees_colours(built) -> None:
 def test_training_starts_from_what_came_out(built, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "cache"))
     collect([REACH_ID], tmp_path / "data", Plan(episodes=2, horizon=30, linger=2))
-    config = replace(preset("toy-llava"), steps=2, warmup_steps=1, batch_size=4, learning_rate=0.0)
+    still = {"learning_rate": 0.0, "head_rate": 0.0}
+    config = replace(preset("toy-llava"), steps=2, warmup_steps=1, batch_size=4, **still)
 
     policy = train_on_dataset(
         tmp_path / "data", tmp_path / "run", config, name="toy", start=str(built / "instructed")
