@@ -28,7 +28,7 @@ from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build
 from tinyvla_gym.policies.tinyvla.lora import add_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.released.franka import franka_interface
-from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.presets import preset
 
 SIZES = ("s", "b", "h")
 MOST_GB = 24.0

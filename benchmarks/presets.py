@@ -4,7 +4,7 @@ from benchmarks import peers
 from benchmarks.findings import Finding
 from benchmarks.refusal import Refusal
 from benchmarks.settings import Settings
-from tinyvla_gym.training.config import PRESETS
+from tinyvla_gym.training.presets import PRESETS
 
 MOST_GB = 24.0
 

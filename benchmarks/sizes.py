@@ -26,7 +26,7 @@ from tinyvla_gym.errors import TinyVLAError
 from tinyvla_gym.policies.openvla.model import OPENVLA_7B, OpenVLA
 from tinyvla_gym.policies.tinyvla.onednn import use_onednn
 from tinyvla_gym.policies.tinyvla.released.franka import franka_interface
-from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.presets import preset
 
 HORIZONS = (1, 8, 16)
 SHORTEST = 4

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tinyvla_gym import Protocol, evaluate
 from tinyvla_gym.demonstrations import Plan, collect
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.dataset import train_on_dataset
+from tinyvla_gym.training.presets import preset
 
 OUTPUT = Path("runs/train-reach")
 STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else preset("tiny").steps

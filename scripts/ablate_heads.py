@@ -28,9 +28,10 @@ from tinyvla_gym.evaluation.processes import Crew, ProcessCrew
 from tinyvla_gym.evaluation.results import Results
 from tinyvla_gym.evaluation.statistics import average_interval, wilson_interval
 from tinyvla_gym.policies.tinyvla.config import HEADS
-from tinyvla_gym.training.config import TrainConfig, preset
+from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.dataset import train_on_dataset
 from tinyvla_gym.training.logbook import Progress
+from tinyvla_gym.training.presets import preset
 
 PROBE_STEPS, PROBE_SKIPPED = 40, 20
 """Steps that measure a head's pace, and how many of them only warm up."""

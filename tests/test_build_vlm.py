@@ -26,8 +26,8 @@ from tinyvla_gym.policies.tinyvla.llava_pythia.talks import (
 from tinyvla_gym.policies.tinyvla.pretrained import is_backbone, load_backbone
 from tinyvla_gym.policies.tinyvla.prompts import PICTURES
 from tinyvla_gym.policies.tinyvla.vocabulary import Bytes
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.dataset import train_on_dataset
+from tinyvla_gym.training.presets import preset
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 50, 230)}
 EYES = CLIPVisionConfig(

@@ -19,10 +19,10 @@ from tinyvla_gym.policies.tinyvla.released.franka import franka_interface
 from tinyvla_gym.policies.tinyvla.released.importer import import_run
 from tinyvla_gym.training.batches import Batch
 from tinyvla_gym.training.checkpointing import forget_activations
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.loop import adapt as put_adapters_on
+from tinyvla_gym.training.presets import preset
 from tinyvla_gym.training.rates import weight_groups
 
 CAMERAS = ("left", "right")

@@ -18,7 +18,7 @@ from tinyvla_gym.policies.tinyvla.onnx_export import export_int8
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.released.franka import franka_interface
 from tinyvla_gym.policies.tinyvla.released.importer import import_run
-from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.presets import preset
 
 CAMERAS = ("left", "right")
 POLICIES: dict[str, Policy] = {}

@@ -12,8 +12,8 @@ from tinyvla_gym.data.places import ROOT_VARIABLE
 from tinyvla_gym.demonstrations import Plan, collect
 from tinyvla_gym.envs.registration import REACH_ID
 from tinyvla_gym.policies.policy import PolicySpec
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.loop import train
+from tinyvla_gym.training.presets import preset
 
 EPISODES = 12
 

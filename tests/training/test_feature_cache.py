@@ -11,8 +11,8 @@ from tinyvla_gym.data.places import default_cache_root
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.llava_pythia.backbone import LlavaPythia
 from tinyvla_gym.policies.tinyvla.pretrained_nano.backbone import PretrainedNano
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.loop import train
+from tinyvla_gym.training.presets import preset
 
 BACKBONES = {"llava_pythia": LlavaPythia, "pretrained_nano": PretrainedNano}
 LLAVA = {"lora_rank": 2, "freeze_adapters": True}

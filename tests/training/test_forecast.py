@@ -16,9 +16,9 @@ from tinyvla_gym.policies.tinyvla.lora import add_lora
 from tinyvla_gym.policies.tinyvla.model import Inputs
 from tinyvla_gym.training.batches import Batch
 from tinyvla_gym.training.checkpointing import forget_activations
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.forecast import Forecast, forecast
 from tinyvla_gym.training.foresight import Learner
+from tinyvla_gym.training.presets import preset
 
 LLAVA = replace(preset("toy-llava"), lora_rank=0, batch_size=2, draws=1)
 SMALL = replace(preset("tiny"), batch_size=256, draws=16)

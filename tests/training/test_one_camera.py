@@ -23,8 +23,8 @@ from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.onnx_export import export_onnx
 from tinyvla_gym.training.batches import Batches
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.dataset import train_on_dataset
+from tinyvla_gym.training.presets import preset
 
 CAMERA, SIZE_PX = "corner2_moved", 64
 LOOK = Look(px=16, middle_px=48)

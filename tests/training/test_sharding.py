@@ -16,9 +16,9 @@ from training_runs import log, weights
 
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.config import build
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.loop import adapt, train
+from tinyvla_gym.training.presets import preset
 from tinyvla_gym.training.sharding import gathered, piece, shard, whole
 from tinyvla_gym.training.team import run_as_team
 

@@ -14,8 +14,8 @@ from torch import nn
 from training_runs import log, weights
 
 from tinyvla_gym.errors import ConfigError
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.loop import train
+from tinyvla_gym.training.presets import preset
 from tinyvla_gym.training.team import Team, run_as_team
 
 X, Y = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)), torch.arange(12.0)[:, None]

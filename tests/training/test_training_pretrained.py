@@ -11,8 +11,8 @@ from training_runs import losses
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.pretrained_nano.backbone import PretrainedNano
-from tinyvla_gym.training.config import preset
 from tinyvla_gym.training.loop import train
+from tinyvla_gym.training.presets import preset
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from fakes import INTERFACE
 
 from tinyvla_gym.policies.tinyvla.config import build
-from tinyvla_gym.training.config import lora, preset
 from tinyvla_gym.training.loop import adapt
+from tinyvla_gym.training.presets import lora, preset
 from tinyvla_gym.training.rates import weight_groups
 
 EYES = "backbone.base_model.model.eyes.tower.encoder.layers.{}.{}"

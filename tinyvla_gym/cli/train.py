@@ -104,7 +104,7 @@ class Train:
 
     def _config(self) -> "TrainConfig":
         """The preset's settings, and what the command line says otherwise."""
-        from tinyvla_gym.training.config import lora, preset
+        from tinyvla_gym.training.presets import lora, preset
         from tinyvla_gym.training.team import launched_size
 
         given = {

@@ -12,7 +12,7 @@ from tinyvla_gym.contracts import check_policy
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.film_resnet import FilmResNet, Tower
-from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.presets import preset
 
 SMALL = {"width": 32, "channels": (16, 16, 32, 32), "points": 4, "text_width": 16}
 TINY = replace(CONFIG, backbone="film_resnet", backbone_options=SMALL)

@@ -9,7 +9,7 @@ from tinyvla_gym.interface import Camera, Interface
 from tinyvla_gym.look import Look
 from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.nano import NanoBackbone, soft_arg_max
-from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.presets import preset
 
 METAWORLD = Interface(  # as tests/envs/test_metaworld.py knows it
     cameras=tuple(Camera(name=name, height=168, width=168) for name in ("one", "two")),

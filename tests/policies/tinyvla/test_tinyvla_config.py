@@ -9,7 +9,7 @@ from tiny_models import CONFIG
 
 from tinyvla_gym.errors import ChunkLengthError, ConfigError, UnknownNameError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build
-from tinyvla_gym.training.config import PRESETS
+from tinyvla_gym.training.presets import PRESETS
 
 
 @pytest.mark.parametrize("config", [TinyVLAConfig(), CONFIG, *(p.model for p in PRESETS.values())])

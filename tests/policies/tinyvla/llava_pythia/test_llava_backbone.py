@@ -18,7 +18,7 @@ from tinyvla_gym.policies.tinyvla.llava_pythia.sizes import options
 from tinyvla_gym.policies.tinyvla.llava_pythia.vision import projector
 from tinyvla_gym.policies.tinyvla.lora import add_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
-from tinyvla_gym.training.config import preset
+from tinyvla_gym.training.presets import preset
 
 VISION = {
     "model_type": "clip_vision_model",
