@@ -4,13 +4,16 @@
     python scripts/ablate_heads.py --data runs/mt10 --out runs/heads
 
 Six heads of half an hour each, then 250 episodes each: several hours on one core. Interrupted at
-any time, the same line goes on where it stopped. How many steps a head gets is settled once,
-by its own pace on this machine; what it then really took is in the table.
+any time, the same line goes on where it stopped; ``--heads`` does some of them, and the table holds
+all that were done. How many steps a head gets is settled once, by its own pace on this machine;
+what it then really took is in the table.
 """
 
+import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from typing import Any
 import tyro
 
 from tinyvla_gym import Protocol, evaluate
-from tinyvla_gym.data.atomic import save_json
+from tinyvla_gym.data.atomic import save_json, written_whole
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.data.lerobot.edit import keep_episodes
 from tinyvla_gym.errors import ConfigError, TinyVLAError
@@ -32,6 +35,7 @@ from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.dataset import train_on_dataset
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.presets import preset
+from tinyvla_gym.training.run_folder import open_run
 
 PROBE_STEPS, PROBE_SKIPPED = 40, 20
 """Steps that measure a head's pace, and how many of them only warm up."""
@@ -66,25 +70,34 @@ class Ablation:
         given = preset(self.preset)
         return replace(given, seed=self.seed, model=replace(given.model, head=head))
 
+    def settings(self) -> dict[str, Any]:
+        """What every row of the table has in common."""
+        return {k: v for k, v in asdict(self).items() if k not in ("data", "out", "heads")}
+
 
 def main(ablation: Ablation) -> None:
     """Does what is not done yet, and writes the table anew after every head."""
     data = chosen_data(ablation)
-    settings = {name: str(value) for name, value in asdict(ablation).items()}
-    found: dict[str, Any] = {}
+    open_run(ablation.out, ablation.settings(), resume=True)
     with ProcessCrew(ShardPlayer, 1) as crew:
         for head in ablation.heads:
             steps = settled_steps(ablation, head, data)
             spent_min = trained(ablation, head, data, steps)
             tasks = {suite: evaluated(ablation, head, suite, crew) for suite in ablation.suites}
             print(f"{head}: {steps} steps in {spent_min:.1f} minutes", flush=True)
-            found[head] = {"steps": steps, "core_minutes": round(spent_min, 1), "tasks": tasks}
-            save_json(
-                ablation.out / "heads.json",
-                {"ablation": settings, "versions": versions(), "heads": found},
-            )
-            (ablation.out / "table.md").write_text(table(ablation, found))
-    print(table(ablation, found))
+            facts = {"steps": steps, "core_minutes": round(spent_min, 1), "tasks": tasks}
+            noted(ablation, head, facts)
+    print((ablation.out / "table.md").read_text())
+
+
+def noted(ablation: Ablation, head: str, facts: dict[str, Any]) -> None:
+    """Adds a head to what was found of the others, and draws the table anew."""
+    path = ablation.out / "heads.json"
+    found = json.loads(path.read_text())["heads"] if path.exists() else {}
+    found[head] = facts
+    save_json(path, {"ablation": ablation.settings(), "versions": versions(), "heads": found})
+    with written_whole(ablation.out / "table.md") as fresh:
+        fresh.write_text(table(ablation.suites, found))
 
 
 def chosen_data(ablation: Ablation) -> Path:
@@ -127,8 +140,8 @@ def settled_steps(ablation: Ablation, head: str, data: Path) -> int:
         )
     pace_s = (marks_s[-1] - marks_s[0]) / (PROBE_STEPS - PROBE_SKIPPED)
     steps = max(2, round(60 * ablation.minutes / pace_s))
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(str(steps))
+    with written_whole(note) as fresh:
+        fresh.write_text(str(steps))
     return steps
 
 
@@ -159,7 +172,8 @@ class Stopwatch:
         now_s = time.process_time()
         self.spent_s += now_s - self._since_s
         self._since_s = now_s
-        self._path.write_text(str(self.spent_s))
+        with written_whole(self._path) as fresh:
+            fresh.write_text(str(self.spent_s))
         print(f"  step {line.step} of {line.steps}, loss {line.loss:.4f}", flush=True)
 
 
@@ -181,9 +195,9 @@ def evaluated(ablation: Ablation, head: str, suite: str, crew: Crew) -> dict[str
     return {"successes": results.successes, "episodes": results.episodes}
 
 
-def table(ablation: Ablation, found: dict[str, Any]) -> str:
+def table(suites: Sequence[str], found: dict[str, Any]) -> str:
     """Writes success rates with 95 % intervals in Markdown, the best average first."""
-    names = [suite.removeprefix("mt1:") for suite in ablation.suites]
+    names = [suite.removeprefix("mt1:") for suite in suites]
     rows = []
     for head, facts in found.items():
         counts = [(one["successes"], one["episodes"]) for one in facts["tasks"].values()]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from scripts.ablate_heads import (
     chosen_data,
     command,
     main,
+    noted,
     settled_steps,
     table,
 )
@@ -52,13 +54,35 @@ def test_six_heads_end_in_one_table_and_nothing_is_done_twice(ablation, monkeypa
     for facts in found["heads"].values():
         assert facts["steps"] >= 2
         assert facts["tasks"]["reach"]["episodes"] == 1
-    assert found["ablation"]["seed"] == "0"
+    assert found["ablation"]["seed"] == 0
 
     for part in ("train_on_dataset", "evaluate"):
         monkeypatch.setattr(f"scripts.ablate_heads.{part}", lambda *_, **__: pytest.fail("again"))
     main(ablation)
 
     assert (ablation.out / "table.md").read_text().splitlines() == lines
+
+
+def test_some_of_the_heads_leave_the_others_in_the_table(tmp_path) -> None:
+    there = Ablation(data=Path(), out=tmp_path, suites=("mt1:push",))
+    facts = {"steps": 7, "tasks": {"mt1:push": {"successes": 1, "episodes": 2}}}
+
+    noted(there, "flow", facts)
+    noted(replace(there, heads=("act",)), "act", facts)
+
+    found = json.loads((tmp_path / "heads.json").read_text())
+    assert [*found["heads"]] == ["flow", "act"]
+    assert len((tmp_path / "table.md").read_text().splitlines()) == 4
+
+
+def test_a_folder_of_another_comparison_is_refused(ablation, tmp_path) -> None:
+    there = replace(ablation, out=tmp_path, heads=())
+    noted(there, "flow", {"steps": 7, "tasks": {"reach": {"successes": 1, "episodes": 2}}})
+    main(there)
+
+    main(replace(there, heads=()))
+    with pytest.raises(ConfigError, match="minutes"):
+        main(replace(there, minutes=1.0))
 
 
 def test_the_number_of_steps_is_settled_once(ablation, tmp_path) -> None:
@@ -89,7 +113,7 @@ def test_the_table_has_intervals_and_the_best_first() -> None:
         for name, (solved, played) in counts.items()
     }
 
-    lines = table(Ablation(data=Path(), out=Path(), suites=("mt1:push",)), found).splitlines()
+    lines = table(["mt1:push"], found).splitlines()
 
     assert lines[0] == "| head | task average | push | steps |"
     assert lines[2] == "| b | 100.0 % (83.9 to 100.0) | 20 of 20 (84 to 100 %) | 7 |"
