@@ -13,6 +13,7 @@ from benchmarks.gpu_check import lora_step, random_policy, seen
 from benchmarks.lines import serve
 from benchmarks.subjects.inputs import CHUNK, SENTENCE, STATES, sight, versions
 from benchmarks.subjects.peak import forget_peak, peak_mb
+from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.tinyvla.model import Inputs
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.released.franka import franka_interface
@@ -120,8 +121,7 @@ def one_of_each(name: str) -> dict[str, Any]:
     """
     torch.set_num_threads(1)
     config = preset(name)
-    published = config.model.backbone == "llava_pythia" and name != "toy-llava"
-    interface = franka_interface(CAMERAS, **({} if published else {"height": 96, "width": 96}))
+    interface = sights(name)
     policy = random_policy(replace(config.model), interface)
     (observation,) = seen(interface, 1)
     forget_peak()
@@ -137,6 +137,15 @@ def one_of_each(name: str) -> dict[str, Any]:
         "finite": bool(np.isfinite(chunk).all() and np.isfinite(loss)),
         "peak_gb": peak_mb() / 1e3,
     }
+
+
+def sights(name: str) -> Interface:
+    """What a preset looks at here: two cameras in the size that it is made for, or one."""
+    if name in ("s", "b", "h"):
+        return franka_interface(CAMERAS)
+    if name == "nano-1cam":
+        return franka_interface(CAMERAS[:1], height=480, width=480)
+    return franka_interface(CAMERAS, height=96, width=96)
 
 
 if __name__ == "__main__":
