@@ -31,7 +31,7 @@ def a_task(task, solved, *, plans_ms=(20.0, 24.0, 90.0), **facts):
     return TaskResult.from_outcomes(task, outcomes, horizon=500, plans_ms=plans_ms, seconds=3.0)
 
 
-def some_results(tasks, *, policy="nano", **protocol):
+def some_results(tasks, *, policy="nano", fingerprint="", **protocol):
     """A whole evaluation; ``tasks`` are ``TaskResult``s."""
     from tinyvla_gym.evaluation.results import Results
 
@@ -42,6 +42,7 @@ def some_results(tasks, *, policy="nano", **protocol):
         seconds=73.4,
         workers=2,
         versions={"python": "3.11.7"},
+        fingerprint=fingerprint,
     )
 
 

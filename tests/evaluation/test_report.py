@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 import pytest
 from fake_evaluations import a_task, some_results
 
-from tinyvla_gym.errors import OutputError
+from tinyvla_gym.errors import ConfigError, OutputError
 from tinyvla_gym.evaluation.published import PUBLISHED
 from tinyvla_gym.evaluation.report import write_report, write_sweep
 from tinyvla_gym.evaluation.suites import TIERS
-from tinyvla_gym.evaluation.sweeps import Point
+from tinyvla_gym.evaluation.sweeps import Point, Sweep
 
 
 class Page(HTMLParser):
@@ -139,12 +139,12 @@ def test_conditions_are_said_in_words(tmp_path) -> None:
 
 
 def test_a_sweep_has_a_curve_and_a_table(tmp_path) -> None:
-    points = [
+    points = tuple(
         Point(label=label, results=some_results([a_task("push", [True] * solved + [False] * 4)]))
         for label, solved in (("1", 4), ("16", 12))
-    ]
+    )
 
-    write_sweep(points, tmp_path / "sweep.html", sweep="replan", title="nano: replan")
+    write_sweep(Sweep(name="replan", points=points), tmp_path / "sweep.html", title="nano: replan")
 
     source = (tmp_path / "sweep.html").read_text()
     page = Page(source)
@@ -160,14 +160,14 @@ def test_a_sweep_has_a_curve_and_a_table(tmp_path) -> None:
 def swept(sweep, values, tmp_path, setting):
     """The page of a sweep over two tasks; the first is solved everywhere, the second nowhere."""
     tasks = [a_task("push", [True] * 4), a_task("reach", [False] * 4)]
-    points = [
+    points = tuple(
         Point(
             label=str(value),
             results=some_results(tasks, **{"instructions": "default", setting: value}),
         )
         for value in values
-    ]
-    write_sweep(points, tmp_path / "sweep.html", sweep=sweep, title="nano")
+    )
+    write_sweep(Sweep(name=sweep, points=points), tmp_path / "sweep.html", title="nano")
     return (tmp_path / "sweep.html").read_text()
 
 
@@ -183,6 +183,30 @@ def test_a_sweep_shows_which_task_suffers(tmp_path) -> None:
 
     assert "<td>reach</td><td class='number'>0 of 4</td><td class='number'>0 of 4</td>" in source
     assert "<polyline" not in source  # sentences have no order that a line could follow
+
+
+def test_sweeps_and_notes_stand_on_the_page_of_a_policy(tmp_path) -> None:
+    points = tuple(
+        Point(label=label, results=some_results([a_task("push", [solved] * 4)]))
+        for label, solved in (("1", True), ("16", False))
+    )
+    sweep = Sweep(name="replan", points=points)
+
+    page = written(RESULTS, tmp_path, sweeps=[sweep], notes=["5 million weights, <= 20 MB"])
+
+    assert "5 million weights, <= 20 MB" in page.text
+    assert "Actions played per chunk" in page.text
+    assert "4 of 4" in page.text
+    assert (tmp_path / "report.html").read_text().count("<polyline class='curve'") == 1
+    assert "4 episodes each" in page.text
+
+
+def test_a_sweep_of_another_policy_is_no_part_of_the_page(tmp_path) -> None:
+    other = some_results([a_task("push", [True])], fingerprint="another")
+    sweep = Sweep(name="replan", points=(Point(label="1", results=other),))
+
+    with pytest.raises(ConfigError, match="replan is of nano with other weights"):
+        written(RESULTS, tmp_path, sweeps=[sweep])
 
 
 def test_what_the_user_wrote_is_text_and_never_markup(tmp_path) -> None:

@@ -5,7 +5,7 @@ from fake_evaluations import a_task, some_results
 from in_chromium import CHROMIUM, LAPTOP_PX, PHONE_PX, seen
 
 from tinyvla_gym.evaluation.report import write_report, write_sweep
-from tinyvla_gym.evaluation.sweeps import Point
+from tinyvla_gym.evaluation.sweeps import Point, Sweep
 
 pytestmark = [
     pytest.mark.slow,  # starts a browser
@@ -42,9 +42,9 @@ def test_the_task_table_sorts_both_ways(page, tmp_path) -> None:
 @pytest.fixture(scope="module")
 def sweep_page(page):
     results = some_results([a_task("a-task-with-quite-a-long-name", [True, False])])
-    points = [Point(label=f"a value {place}", results=results) for place in range(7)]
+    points = tuple(Point(label=f"a value {place}", results=results) for place in range(7))
     path = page.with_name("sweep.html")
-    write_sweep(points, path, sweep="looks", title="nano on mt10")
+    write_sweep(Sweep(name="looks", points=points), path, title="nano on mt10")
     return path
 
 

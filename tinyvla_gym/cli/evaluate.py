@@ -17,7 +17,7 @@ from tinyvla_gym.evaluation.protocols import FLAGS, Protocol, named_protocol
 from tinyvla_gym.evaluation.report import write_sweep
 from tinyvla_gym.evaluation.results import Results
 from tinyvla_gym.evaluation.suites import suite_tasks
-from tinyvla_gym.evaluation.sweeps import AXES, Point, sweep_protocols
+from tinyvla_gym.evaluation.sweeps import SWEEP_FILE, Point, Sweep, sweep_protocols
 from tinyvla_gym.evaluation.told import read_sentences
 from tinyvla_gym.events import Outcome
 
@@ -88,23 +88,23 @@ class Evaluate:
         return 0
 
     def _run_sweep(self, protocol: Protocol, crew: Crew) -> int:
-        sweep = str(self.sweep)
+        name = str(self.sweep)
         policy = open_policy(self.policy)
         horizon = policy.spec.horizon if policy else None
         if self.policy == "random":
             horizon = RANDOM_HORIZON
-        points = [
-            Point(label=label, results=self._one(varied, self.out / f"{sweep}-{label}", crew))
-            for label, varied in sweep_protocols(sweep, protocol, horizon=horizon).items()
-        ]
+        points = tuple(
+            Point(label=label, results=self._one(varied, self.out / f"{name}-{label}", crew))
+            for label, varied in sweep_protocols(name, protocol, horizon=horizon).items()
+        )
         for point in points:
             console.print(f"{point.label}: {point.results.summary()[0]}", soft_wrap=True)
-        title = f"{self.policy} on {self.suite}: {AXES[sweep]}"
-        write_sweep(points, self.out / "report.html", sweep=sweep, title=title)
-        facts = {"sweep": sweep, "points": {one.label: one.results.to_dict() for one in points}}
-        save_json(self.out / "sweep.json", facts)
-        console.print(f"sweep.json and report.html in {self.out}", soft_wrap=True)
-        write_json(self.json, facts)
+        sweep = Sweep(name=name, points=points)
+        title = f"{self.policy} on {self.suite}: {sweep.axis}"
+        write_sweep(sweep, self.out / "report.html", title=title)
+        save_json(self.out / SWEEP_FILE, sweep.to_dict())
+        console.print(f"{SWEEP_FILE} and report.html in {self.out}", soft_wrap=True)
+        write_json(self.json, sweep.to_dict())
         return 0
 
     def _one(self, protocol: Protocol, out: Path, crew: Crew) -> Results:

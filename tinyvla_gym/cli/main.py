@@ -18,6 +18,7 @@ from tinyvla_gym.cli.drive import Drive
 from tinyvla_gym.cli.emulate import Emulate
 from tinyvla_gym.cli.envs import Envs
 from tinyvla_gym.cli.evaluate import Evaluate
+from tinyvla_gym.cli.report import Report
 from tinyvla_gym.cli.rollout import Rollout
 from tinyvla_gym.cli.score import Score
 from tinyvla_gym.cli.train import Train
@@ -35,6 +36,7 @@ VERBS = {
     "distill": Distill,
     "evaluate": Evaluate,
     "compare": Compare,
+    "report": Report,
     "score": Score,
     "convert": Convert,
     "bench": Bench,

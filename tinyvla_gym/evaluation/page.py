@@ -38,6 +38,12 @@ def bar(rate: float, interval: Interval | None = None) -> str:
     return f"<div class='bar'><i style='width:{100 * rate:.1f}%'></i>{whiskers}</div>"
 
 
+def stacked(rate: float, interval: Interval) -> str:
+    """A success rate [%] above its interval."""
+    low, high = (100 * bound for bound in interval)
+    return f"{100 * rate:.1f} %<small>{low:.1f} to {high:.1f}</small>"
+
+
 def heading(text: str, *, kind: str = "") -> str:
     """A table heading that sorts its column."""
     return f"<th class='{kind}'><button>{escape(text)}</button></th>"

@@ -1,23 +1,31 @@
 """A page with the numbers and the films of an evaluation, in one file."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from tinyvla_gym.data.atomic import written_whole
-from tinyvla_gym.evaluation.page import bar, film, heading, page, plot
+from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.evaluation.page import bar, film, heading, page, stacked
 from tinyvla_gym.evaluation.published import PUBLISHED, Published
 from tinyvla_gym.evaluation.results import Results
-from tinyvla_gym.evaluation.statistics import Interval
 from tinyvla_gym.evaluation.suites import TIERS
-from tinyvla_gym.evaluation.sweeps import AXES, ORDERED, Point, unswept
+from tinyvla_gym.evaluation.sweep_section import CAPTION, curve, section, tasks_by_point
+from tinyvla_gym.evaluation.sweeps import Sweep
 from tinyvla_gym.evaluation.task_result import TaskResult
 
 
-def write_report(results: Results, path: Path, *, title: str, videos: Path | None = None) -> None:
+def write_report(
+    results: Results,
+    path: Path,
+    *,
+    title: str,
+    videos: Path | None = None,
+    sweeps: Sequence[Sweep] = (),
+    notes: Sequence[str] = (),
+) -> None:
     """Writes a page that needs nothing beside it.
 
     Args:
@@ -25,73 +33,50 @@ def write_report(results: Results, path: Path, *, title: str, videos: Path | Non
         path: The page.
         title: Its heading.
         videos: Folder of films, see ``film_path``; those that do not exist are left out.
+        sweeps: Shown after the tasks, each with its curve.
+        notes: What else a reader should know, a paragraph each, under the headline.
 
     Raises:
         OutputError: If the place cannot be written to.
+        ConfigError: If a sweep is of another policy.
     """
+    for sweep in sweeps:
+        _check_same_policy(results, sweep)
     body = [
         *_headline(results),
+        *(f"<p>{escape(note)}</p>" for note in notes),
         *_tiers(results),
         *_tasks(results),
+        *(line for sweep in sweeps for line in section(sweep)),
         *_films(results, videos),
         *_conditions(results),
     ]
-    with written_whole(path) as partial:
-        partial.write_text(page(title, body), encoding="utf-8")
+    _write(path, title, body)
 
 
-def write_sweep(points: Sequence[Point], path: Path, *, sweep: str, title: str) -> None:
-    """Writes a page about a sweep, with its curve; see ``write_report``.
-
-    Args:
-        points: At least one.
-        path: The page.
-        sweep: Its name.
-        title: The page's heading.
-    """
-    labels = [point.label for point in points]
-    rates = [point.results.task_average for point in points]
-    intervals = [point.results.intervals95["task_average"] for point in points]
-    plain = replace(points[0].results, protocol=unswept(points, sweep).to_dict())
+def write_sweep(sweep: Sweep, path: Path, *, title: str) -> None:
+    """Writes a page about a sweep, with its curve; see ``write_report``."""
     body = [
-        f"<p>Task average [%] over {escape(AXES[sweep])}, with 95 % bootstrap intervals; the same "
-        "seeds at every point.</p>",
-        plot(labels, rates, intervals, axis=AXES[sweep], ordered=sweep in ORDERED),
-        *_points(points, sweep),
-        *_tasks_by_point(points),
-        *_conditions(plain, f"--sweep {sweep}"),
+        f"<p>{escape(CAPTION.format(axis=sweep.axis))}</p>",
+        *curve(sweep),
+        *tasks_by_point(sweep),
+        *_conditions(sweep.shared, f"--sweep {sweep.name}"),
     ]
+    _write(path, title, body)
+
+
+def _check_same_policy(results: Results, sweep: Sweep) -> None:
+    for point in sweep.points:
+        if point.results.fingerprint != results.fingerprint:
+            raise ConfigError(
+                f"The sweep {sweep.name} is of {point.results.policy} with other weights than "
+                f"those of {results.policy} on this page; sweep the same policy."
+            )
+
+
+def _write(path: Path, title: str, body: Iterable[str]) -> None:
     with written_whole(path) as partial:
         partial.write_text(page(title, body), encoding="utf-8")
-
-
-def _points(points: Sequence[Point], sweep: str) -> Iterator[str]:
-    yield f"<div class='wide'><table><thead><tr><th>{escape(AXES[sweep])}</th>"
-    yield "<th class='number'>task average</th><th class='number'>solved</th></tr></thead><tbody>"
-    for point in points:
-        average = _stacked(point.results.task_average, point.results.intervals95["task_average"])
-        yield (
-            f"<tr><td>{escape(point.label)}</td><td class='number'>{average}</td>"
-            f"<td class='number'>{point.results.successes} of {point.results.episodes}</td></tr>"
-        )
-    yield "</tbody></table></div>"
-
-
-def _tasks_by_point(points: Sequence[Point]) -> Iterator[str]:
-    """Which tasks suffer: one row each, one column for each point."""
-    labels = "".join(f"<th class='number'>{escape(point.label)}</th>" for point in points)
-    yield "<h2>Solved, task by task</h2><div class='wide'><table class='sorts'><thead><tr>"
-    yield f"{heading('task')}{labels}</tr></thead><tbody>"
-    for task in points[0].results.tasks:
-        found = [point.results.tasks[task] for point in points]
-        cells = (f"<td class='number'>{one.successes} of {one.episodes}</td>" for one in found)
-        yield f"<tr><td>{escape(task)}</td>{''.join(cells)}</tr>"
-    yield "</tbody></table></div>"
-
-
-def _stacked(rate: float, interval: Interval) -> str:
-    low, high = (100 * bound for bound in interval)
-    return f"{100 * rate:.1f} %<small>{low:.1f} to {high:.1f}</small>"
 
 
 def _headline(results: Results) -> Iterator[str]:
@@ -122,7 +107,7 @@ def _tiers(results: Results) -> Iterator[str]:
         "average</th><th>protocol, episodes per task</th></tr></thead><tbody>"
     )
     cells = "".join(
-        f"<td>{_stacked(results.tiers[tier], results.intervals95[tier])}"
+        f"<td>{stacked(results.tiers[tier], results.intervals95[tier])}"
         f"{bar(results.tiers[tier], results.intervals95[tier])}</td>"
         if tier in results.tiers
         else "<td></td>"

@@ -194,23 +194,32 @@ class Results:
             version = facts["format_version"]
             if version not in range(1, FORMAT_VERSION + 1):
                 raise ConfigError(f"{path} has format {version}; this release reads 1 and 2.")
-            timing = facts.get("timing", facts)  # in format 1 the clock speaks everywhere
-            return cls(
-                policy=facts["policy"],
-                fingerprint=facts.get("fingerprint", ""),
-                trainings=facts.get("trainings", 1),
-                protocol=facts["protocol"],
-                tasks={
-                    name: TaskResult.from_dict(task, timing["tasks"][name])
-                    for name, task in facts["tasks"].items()
-                },
-                seconds=timing["seconds"],
-                workers=timing["workers"],
-                versions=facts["versions"],
-            )
+            return cls.from_dict(facts)
         except OSError as problem:
             raise ConfigError(f"There are no results at {path}: {problem.strerror}.") from problem
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
             if isinstance(problem, ConfigError):
                 raise
             raise ConfigError(f"{path} holds no results of ours: {problem!r}.") from problem
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "Results":
+        """Takes plain facts, as ``to_dict`` returns them.
+
+        Raises:
+            AttributeError, KeyError, TypeError or ValueError: If they are none of ours.
+        """
+        timing = facts.get("timing", facts)  # in format 1 the clock speaks everywhere
+        return cls(
+            policy=facts["policy"],
+            fingerprint=facts.get("fingerprint", ""),
+            trainings=facts.get("trainings", 1),
+            protocol=facts["protocol"],
+            tasks={
+                name: TaskResult.from_dict(task, timing["tasks"][name])
+                for name, task in facts["tasks"].items()
+            },
+            seconds=timing["seconds"],
+            workers=timing["workers"],
+            versions=facts["versions"],
+        )

@@ -1,7 +1,8 @@
 """Sweeps: one condition is varied, everything else stays, seeds included."""
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tinyvla_gym.errors import ConfigError, UnknownNameError
@@ -22,6 +23,8 @@ AXES = {
     "looks": "what is changed about the pictures",
 }
 
+SWEEP_FILE = "sweep.json"
+
 ORDERED = ("replan", "delay")
 """Sweeps whose values are numbers, so that a line may join them."""
 
@@ -37,6 +40,60 @@ class Point:
 
     label: str
     results: Results
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """All that was found by varying one thing.
+
+    Attributes:
+        name: One of ``SWEEPS``.
+        points: At least one.
+    """
+
+    name: str
+    points: tuple[Point, ...]
+
+    @property
+    def axis(self) -> str:
+        """What is varied."""
+        return AXES[self.name]
+
+    @property
+    def shared(self) -> Results:
+        """The first point, with what is varied as the protocol has it."""
+        first = self.points[0].results
+        setting, _ = SWEEPS[self.name]
+        plain = named_protocol(first.conditions.name, suite=first.conditions.suite)
+        common = replace(first.conditions, **{setting: getattr(plain, setting)})
+        return replace(first, protocol=common.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain facts, for JSON."""
+        points = {point.label: point.results.to_dict() for point in self.points}
+        return {"sweep": self.name, "points": points}
+
+    @classmethod
+    def load(cls, path: Path) -> "Sweep":
+        """Reads what ``evaluate --sweep`` wrote, or the folder that holds it.
+
+        Raises:
+            ConfigError: If it is not there or damaged.
+        """
+        path = path / SWEEP_FILE if path.is_dir() else path
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            points = tuple(
+                Point(label=label, results=Results.from_dict(found))
+                for label, found in facts["points"].items()
+            )
+            if facts["sweep"] not in SWEEPS or not points:
+                raise ValueError(f"no such sweep, or no point: {facts['sweep']}")
+        except OSError as problem:
+            raise ConfigError(f"There is no sweep at {path}: {problem.strerror}.") from problem
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+            raise ConfigError(f"{path} holds no sweep of ours: {problem!r}.") from problem
+        return cls(name=facts["sweep"], points=points)
 
 
 def sweep_protocols(name: str, protocol: Protocol, *, horizon: int | None) -> dict[str, Protocol]:
@@ -64,11 +121,3 @@ def sweep_protocols(name: str, protocol: Protocol, *, horizon: int | None) -> di
         "none" if value is None else str(value): replace(protocol, **{setting: value})
         for value in values
     }
-
-
-def unswept(points: Sequence[Point], name: str) -> Protocol:
-    """What the points of a sweep share: the varied setting is the named protocol's own again."""
-    setting, _ = SWEEPS[name]
-    protocol = points[0].results.conditions
-    plain = named_protocol(protocol.name, suite=protocol.suite)
-    return replace(protocol, **{setting: getattr(plain, setting)})
