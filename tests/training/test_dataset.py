@@ -1,11 +1,15 @@
 """Tests for training/dataset.py: from demonstrations to a policy that drives."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import gymnasium as gym
 import pytest
 import torch
+from pretrained_models import OPTIONS
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from tinyvla_gym import __version__
 from tinyvla_gym.chunking import RecedingHorizon
@@ -22,10 +26,12 @@ from tinyvla_gym.errors import (
 )
 from tinyvla_gym.loop import rollout
 from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.tinyvla.config import build_backbone
 from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
 from tinyvla_gym.policies.tinyvla.pretrained import save_backbone
 from tinyvla_gym.training import dataset as training_dataset
 from tinyvla_gym.training.dataset import train_on_dataset
+from tinyvla_gym.training.origin import weights_digest
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +101,51 @@ def test_a_policy_can_be_tuned_on_with_adapters(trained, reach_data, settings, t
     assert ours.keys() == theirs.keys()
     assert not torch.equal(ours["backbone.read.weight"], theirs["backbone.read.weight"])
     assert torch.equal(ours["backbone.text.pieces.weight"], theirs["backbone.text.pieces.weight"])
+
+
+def test_a_start_may_move_but_not_change_while_a_run_is_interrupted(
+    trained, reach_data, settings, tmp_path
+) -> None:
+    """Its folder is named in the checkpoint, its weights are what a resumed run knows it by."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(trained / "checkpoint", here)
+    given = (reach_data, tmp_path / "run", settings)
+    train_on_dataset(*given, name="t", start=str(here))
+
+    here.rename(there)
+    policy = train_on_dataset(*given, name="t", start=str(there), resume=True)
+    assert policy.facts["start"] == str(there)
+    assert policy.facts["start_weights"] == weights_digest(load_policy(there).model.state_dict())
+
+    changed = load_policy(there)
+    with torch.no_grad():
+        changed.model.norm.weight.add_(0.1)
+    changed.save_pretrained(there)
+    with pytest.raises(ConfigError, match=r"other settings: start_weights\.$"):
+        train_on_dataset(*given, name="t", start=str(there), resume=True)
+
+
+def test_a_backbone_that_moved_is_known_again_by_weights_and_vocabulary(
+    reach_data, settings, tmp_path
+) -> None:
+    model = replace(
+        settings.model,
+        backbone="pretrained_nano",
+        backbone_options={**OPTIONS, "tokenizer": str(tmp_path / "words.json")},
+    )
+    words = {name: Tokenizer(WordLevel({name: 7, "[UNK]": 0}, "[UNK]")).to_str() for name in "ab"}
+    (tmp_path / "words.json").write_text(words["a"])
+    backbone = build_backbone(model, 2)
+    save_backbone(tmp_path / "here", model.backbone, model.backbone_options, backbone)
+    given = (reach_data, tmp_path / "run", replace(settings, steps=2, warmup_steps=1))
+    train_on_dataset(*given, name="t", start=str(tmp_path / "here"))
+
+    there = (tmp_path / "here").rename(tmp_path / "there")
+    train_on_dataset(*given, name="t", start=str(there), resume=True)
+
+    (there / "tokenizer.json").write_text(words["b"])
+    with pytest.raises(ConfigError, match=r"other settings: vocabulary\.$"):
+        train_on_dataset(*given, name="t", start=str(there), resume=True)
 
 
 def test_a_start_brings_its_own_model(trained, reach_data, settings, tmp_path) -> None:

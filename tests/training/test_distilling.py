@@ -147,6 +147,17 @@ def test_a_resumed_distillation_ends_where_an_undisturbed_one_does(
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def test_a_distillation_goes_on_with_its_own_teacher_only(
+    teacher, short, reach_frames, tmp_path
+) -> None:
+    distill(reach_frames, teacher, short, tmp_path / "run", name="fast")
+    with torch.no_grad():
+        next(iter(teacher.model.parameters())).add_(0.1)  # and is called what it was called
+
+    with pytest.raises(ConfigError, match=r"other settings: lessons\.$"):
+        distill(reach_frames, teacher, short, tmp_path / "run", name="fast", resume=True)
+
+
 def test_teachers_that_plan_in_one_go_or_draw_on_their_way_are_refused(teacher) -> None:
     with pytest.raises(ConfigError, match="a regression head, which plans in one go already"):
         check_teacher(with_head(teacher, "regression"))

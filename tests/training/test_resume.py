@@ -1,5 +1,7 @@
 """A training run that was interrupted gives what it would have given."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -8,6 +10,7 @@ from safetensors.torch import save_file
 from training_runs import LINES, die, killed, killed_after, log, losses, same_weights, weights
 
 from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training import state
 from tinyvla_gym.training.loop import train
 
@@ -136,13 +139,65 @@ def test_a_run_does_not_go_on_with_other_settings(
         train(reach_frames, reach_spec, replace(settings, **changes), finished, resume=True)
 
 
-@pytest.mark.parametrize("facts", [{"data": {"fingerprint": "b"}}, {"start": "./b"}])
-def test_a_run_does_not_go_on_with_other_data_or_from_elsewhere(
-    facts, reach_frames, reach_spec, settings, tmp_path
+KNOWN = {"data": {"fingerprint": "a"}, "start_weights": "a"}
+
+
+@pytest.mark.parametrize("changed", [{"data": {"fingerprint": "b"}}, {"start_weights": "b"}])
+def test_a_run_does_not_go_on_with_other_data_or_from_other_weights(
+    changed, reach_frames, reach_spec, settings, tmp_path
 ) -> None:
     given = (reach_frames, reach_spec, settings, tmp_path / "run")
-    train(*given, facts={"data": {"fingerprint": "a"}, "start": "./a", "versions": 1})
+    train(*given, facts={**KNOWN, "start": "./a", "versions": 1})
 
-    with pytest.raises(ConfigError, match=f"other settings: {next(iter(facts))}"):
-        train(*given, facts=facts, resume=True)
-    train(*given, facts={"data": {"fingerprint": "a"}, "versions": 2}, resume=True)
+    with pytest.raises(ConfigError, match=rf"other settings: {next(iter(changed))}\.$"):
+        train(*given, facts={**KNOWN, **changed}, resume=True)
+    train(*given, facts={**KNOWN, "start": "./moved", "versions": 2}, resume=True)
+
+
+def test_data_is_known_again_without_a_word_about_it(
+    finished, reach_frames, reach_spec, settings
+) -> None:
+    other = replace(reach_frames, fingerprint="another")
+
+    with pytest.raises(ConfigError, match=r"other settings: data\.$"):
+        train(other, reach_spec, settings, finished, resume=True)
+
+
+def test_a_start_is_known_again_without_a_word_about_it(
+    finished, reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    given = (reach_frames, reach_spec, settings, tmp_path / "run")
+    start = TinyVLAPolicy.from_pretrained(finished / "checkpoint")
+    train(*given, start=start)
+    train(*given, start=TinyVLAPolicy.from_pretrained(finished / "checkpoint"), resume=True)
+
+    with torch.no_grad():
+        start.model.norm.weight.add_(0.01)
+    for other in (start, None):
+        with pytest.raises(ConfigError, match=r"other settings: start_weights\.$"):
+            train(*given, start=other, resume=True)
+
+
+def test_a_run_of_before_there_were_digests_goes_on(
+    finished, reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    old = {**settings.to_dict(), "start": None}
+    (run / "train.json").write_text(json.dumps(old))
+
+    train(reach_frames, reach_spec, settings, run, resume=True)
+
+    assert losses(run) == losses(finished)
+
+
+def test_a_try_that_was_impossible_does_not_block_the_folder(
+    finished, reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError, match="half=True is for GPUs"):
+        train(reach_frames, reach_spec, replace(settings, half=True), run)
+
+    train(reach_frames, reach_spec, settings, run)
+
+    assert losses(run) == losses(finished)

@@ -12,10 +12,15 @@ import pytest
 import torch
 from fakes import INTERFACE
 from pretrained_models import OPTIONS
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from training_runs import log, weights
 
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.config import build
+from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+from tinyvla_gym.policies.tinyvla.pretrained_nano.backbone import PretrainedNano
+from tinyvla_gym.policies.tinyvla.vocabulary import Pieces
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.loop import adapt, train
 from tinyvla_gym.training.presets import preset
@@ -102,6 +107,23 @@ def test_a_run_in_pieces_goes_on_whole_and_the_other_way_round(
     for run in ("first", "then"):
         for one, two in zip(curve(tmp_path / "one"), curve(tmp_path / run), strict=True):
             assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_a_vocabulary_from_wheels_is_saved_with_the_policy(
+    reach_frames, reach_spec, settings, tmp_path, monkeypatch
+) -> None:
+    words = Tokenizer(WordLevel({"reach": 7, "[UNK]": 0}, "[UNK]")).to_str()
+
+    def take_words(backbone):
+        backbone.vocabulary = Pieces(words)
+
+    monkeypatch.setattr(PretrainedNano, "load_wheels", take_words)
+    pieces = config(settings, "remembered sentences", processes=2, shard=True)
+
+    launched(lambda: train(reach_frames, reach_spec, pieces, tmp_path / "run"))
+
+    kept = TinyVLAPolicy.from_pretrained(tmp_path / "run" / "checkpoint").model.backbone
+    assert kept.vocabulary.encode("reach") == [7]
 
 
 def a_learner(settings):

@@ -22,6 +22,7 @@ from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.forecast import Forecast
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.loop import train
+from tinyvla_gym.training.origin import weights_digest
 
 
 def train_on_dataset(
@@ -64,18 +65,22 @@ def train_on_dataset(
         OutputError: If the run's folder is in use or cannot be written to.
     """
     dataset = Dataset(data)
-    begin = backbone = None
+    begin = backbone = digest = None
     if start is not None and is_backbone(start):
         backbone = load_backbone(start)
+        digest = weights_digest(backbone.weights)
         config = replace(config, model=backbone.within(config.model))
     elif start is not None:
         begin = open_start(start, dataset)
+        digest = weights_digest(begin.model.state_dict())
+        merge_lora(begin.model)  # its adapters become weights; the run may get its own
         config = replace(config, model=begin.config)
     frames = open_cache(data, look=config.model.look, progress=on_decoded)
     if backbone is not None:
         begin = _grow_head(backbone, name, dataset, frames, config)
     facts = {
         "start": start,
+        "start_weights": digest,
         "data": {
             "fingerprint": dataset.fingerprint(),
             "episodes": len(dataset),
@@ -138,7 +143,7 @@ def _grow_head(
 
 
 def open_start(start: str, dataset: Dataset) -> TinyVLAPolicy:
-    """Loads a policy that training may go on from, adapters merged, if it sees what the data shows.
+    """Loads a policy that training may go on from, if it sees what the data shows.
 
     Raises:
         ConfigError: If it is no TinyVLA policy.
@@ -147,7 +152,6 @@ def open_start(start: str, dataset: Dataset) -> TinyVLAPolicy:
     policy = load_policy(start)
     if not isinstance(policy, TinyVLAPolicy):
         raise ConfigError(f"{start} is no TinyVLA policy; training cannot go on from it.")
-    merge_lora(policy.model)  # its adapters become weights; the run may get its own
     check_fit(
         policy.spec,
         dataset.interface,

