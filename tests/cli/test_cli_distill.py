@@ -47,6 +47,9 @@ def test_mistakes_are_explained(cli, refused, teacher, data, tmp_path) -> None:
     student = tmp_path / "run" / "checkpoint"
 
     assert "it holds a run; pass --resume" in refused(*distill(teacher, data, tmp_path / "run"))
+    assert "looks must be at least 1" in refused(
+        *distill(teacher, data, tmp_path / "other", "--looks", "0")
+    )
     assert "plans in one go already" in refused(*distill(student, data, tmp_path / "other"))
     other = cli(*distill("nano", data, tmp_path / "other"))
     assert other.code == 1

@@ -7,10 +7,13 @@ import shutil
 import pytest
 import tyro
 
+from tinyvla_gym.cli.learning import learn
 from tinyvla_gym.cli.train import Train
 from tinyvla_gym.demonstrations import Plan, collect
 from tinyvla_gym.envs.registration import REACH_ID
 from tinyvla_gym.policies.load import load_policy
+from tinyvla_gym.policies.tinyvla.pretrained import save_backbone
+from tinyvla_gym.training import team
 
 OPTIONS = {"cameras": {"top": 16}}
 
@@ -74,10 +77,64 @@ def test_a_run_is_not_overwritten_and_may_be_resumed(cli, refused, data, tmp_pat
         (["--start", "./nowhere"], "there is no such folder"),
         (["--head", "flwo"], "Did you mean 'flow'?"),
         (["--head", "flow", "--start", "nano"], "--head and --start exclude each other"),
+        (["--keep-adapters"], "keep_adapters needs adapters"),
+        (["--device", "gpu"], "There is no device 'gpu' here. Choose one of: cpu"),
+        (["--seed", "4294967296"], "seed must be below 4294967296"),
     ],
 )
 def test_a_mistake_is_explained(refused, data, tmp_path, arguments, complaint) -> None:
     assert complaint in refused(*train(data, tmp_path / "run", *arguments))
+
+
+def test_the_last_line_of_a_finished_run_is_told_again(cli, data, tmp_path) -> None:
+    told = []
+    for again in ((), ("--resume",)):
+        report = tmp_path / "log.json"
+        given = train(data, tmp_path / "run", "--steps", 2, "--json", report, *again)
+        assert cli(*given).code == 0
+        told.append(json.loads(report.read_text()))
+        report.unlink()
+
+    assert told[0] == told[1]
+    assert (told[0]["step"], told[0]["steps"], told[0]["eta_s"]) == (2, 2, 0)
+    assert told[0]["loss"] > 0
+
+
+def test_one_of_several_processes_says_how_it_ended(tmp_path, monkeypatch, capsys) -> None:
+    def end():
+        learn(tmp_path, tmp_path / "log.json", lambda *_: None, what="training", facts=str)
+
+    monkeypatch.setattr(team, "launched_rank", lambda: 1)
+    end()
+    assert not (tmp_path / "log.json").exists()
+    assert capsys.readouterr().out == ""
+
+    monkeypatch.setattr(team, "launched_rank", lambda: 0)
+    end()
+    assert (tmp_path / "log.json").exists()
+    assert "policy in" in capsys.readouterr().out
+
+
+def test_a_backbone_to_start_from_gets_the_head_that_is_asked_for(cli, data, tmp_path) -> None:
+    assert cli(*train(data, tmp_path / "first", "--steps", 2)).code == 0
+    first = load_policy(tmp_path / "first" / "checkpoint")
+    save_backbone(tmp_path / "base", "nano", first.config.backbone_options, first.model.backbone)
+
+    given = ("--steps", 2, "--start", tmp_path / "base", "--head", "regression")
+    assert cli(*train(data, tmp_path / "run", *given)).code == 0
+
+    assert load_policy(tmp_path / "run" / "checkpoint").config.head == "regression"
+
+
+def test_adapters_are_kept_if_asked_for(cli, data, tmp_path) -> None:
+    given = ("--steps", 2, "--lora-rank", 2)
+    assert cli(*train(data, tmp_path / "run", *given)).code == 0
+    saved = tmp_path / "run" / "checkpoint" / "config.json"
+    assert "lora" not in json.loads(saved.read_text())
+
+    assert cli(*train(data, tmp_path / "run", *given, "--resume", "--keep-adapters")).code == 0
+
+    assert json.loads(saved.read_text())["lora"]["rank"] == 2
 
 
 def test_a_run_has_no_place_below_a_file(refused, data, tmp_path) -> None:

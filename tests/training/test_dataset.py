@@ -32,6 +32,7 @@ from tinyvla_gym.policies.tinyvla.pretrained import save_backbone
 from tinyvla_gym.training import dataset as training_dataset
 from tinyvla_gym.training.dataset import train_on_dataset
 from tinyvla_gym.training.origin import weights_digest
+from tinyvla_gym.training.presets import preset
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,21 @@ def test_a_start_may_be_a_backbone_which_gets_a_head_and_the_datas_statistics(
     assert torch.equal(ours["backbone.read.weight"], theirs["backbone.read.weight"])
     assert not torch.equal(ours["norm.weight"], theirs["norm.weight"])
     assert policy.normalizer.to_dict() == before.normalizer.to_dict()
+
+
+def test_settings_for_another_backbone_than_the_starts_are_refused(
+    trained, reach_data, settings, tmp_path
+) -> None:
+    other = replace(settings, model=preset("diffusion-policy").model)
+    start = str(trained / "checkpoint")
+
+    with pytest.raises(ConfigError) as caught:
+        train_on_dataset(reach_data, tmp_path / "run", other, name="t", start=start)
+
+    told = str(caught.value)
+    assert told.startswith(f"{start} has the backbone nano, and these settings are for film_resnet")
+    assert "Choose a preset for it: nano, nano-mt50, " in told
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_start_for_other_pictures_is_refused_with_both_sides(

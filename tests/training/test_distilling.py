@@ -158,6 +158,19 @@ def test_a_distillation_goes_on_with_its_own_teacher_only(
         distill(reach_frames, teacher, short, tmp_path / "run", name="fast", resume=True)
 
 
+def test_nobody_looks_and_many_processes_are_refused(
+    teacher, short, reach_frames, tmp_path, monkeypatch
+) -> None:
+    with pytest.raises(ConfigError, match=r"looks must be at least 1, got 0\."):
+        distill(reach_frames, teacher, short, tmp_path / "run", name="fast", looks=0)
+
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="one process's work: start it without a launcher"):
+        distill(reach_frames, teacher, short, tmp_path / "run", name="fast")
+    assert not (tmp_path / "run").exists()
+
+
 def test_teachers_that_plan_in_one_go_or_draw_on_their_way_are_refused(teacher) -> None:
     with pytest.raises(ConfigError, match="a regression head, which plans in one go already"):
         check_teacher(with_head(teacher, "regression"))

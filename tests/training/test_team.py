@@ -1,6 +1,8 @@
 """Tests for training/team.py."""
 
+import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import torch
 from torch import nn
 from training_runs import log, weights
 
-from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.errors import ConfigError, TinyVLAError
 from tinyvla_gym.training.loop import train
 from tinyvla_gym.training.presets import preset
 from tinyvla_gym.training.team import Team, run_as_team
@@ -112,6 +114,36 @@ def test_after_a_failure_another_team_can_work() -> None:
     run_as_team(2, lambda team: means.append(team.mean(2.0)))
 
     assert means == [2.0]
+
+
+@pytest.mark.parametrize("unlucky", [{0}, {1}, {0, 1}])
+def test_a_mistake_is_told_once_whoever_finds_it(unlucky, capfd) -> None:
+    def work(team):
+        team.mean(1.0)
+        if team.rank in unlucky:
+            raise ConfigError("there is too little of it")
+        team.mean(1.0)
+
+    with pytest.raises(TinyVLAError, match="there is too little of it"):
+        run_as_team(2, work)
+
+    assert capfd.readouterr().err == ""
+
+
+def test_an_interrupted_team_ends_without_a_word(capfd) -> None:
+    """A terminal interrupts all of its processes at a time."""
+
+    def work(team):
+        team.mean(1.0)
+        os.kill(os.getpid(), signal.SIGINT)
+        team.mean(1.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_as_team(2, work)
+
+    for process in multiprocessing.active_children():
+        process.join()
+    assert capfd.readouterr().err == ""
 
 
 def launched(rank, port, *arguments):

@@ -13,7 +13,9 @@ from training_runs import LINES, killed_after, log, losses, same_weights, weight
 from tinyvla_gym.errors import ConfigError, OutputError
 from tinyvla_gym.policies.tinyvla.lora import add_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
+from tinyvla_gym.training.device import check_device
 from tinyvla_gym.training.ema import Ema
+from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.logbook import COLUMNS
 from tinyvla_gym.training.loop import learning_share, train, weight_groups
 
@@ -194,6 +196,46 @@ def test_with_adapters_what_is_learnt_depends_on_no_process_either(
         train(reach_frames, reach_spec, replace(config, processes=processes), run)
 
     np.testing.assert_allclose(curve(tmp_path / "2"), curve(tmp_path / "1"), rtol=1e-4)
+
+
+def test_dropout_and_noise_have_streams_of_their_own(
+    reach_frames, reach_spec, settings, tmp_path, monkeypatch
+) -> None:
+    dropout, noise = [], []
+    learn = Learner.loss
+
+    def noted(learner, batch, *, draws, generator):
+        dropout.append(torch.initial_seed())
+        noise.append(generator.initial_seed())
+        return learn(learner, batch, draws=draws, generator=generator)
+
+    monkeypatch.setattr(Learner, "loss", noted)
+
+    train(reach_frames, reach_spec, replace(settings, parts=2), tmp_path / "run")
+
+    assert len(set(dropout)) == 2 * settings.steps
+    assert len(set(noise)) == settings.steps
+    assert set(dropout).isdisjoint(noise)
+
+
+def test_a_device_that_is_not_there_is_refused(
+    reach_frames, reach_spec, settings, tmp_path, monkeypatch
+) -> None:
+    def refusal(device):
+        with pytest.raises(ConfigError) as caught:
+            train(reach_frames, reach_spec, settings, tmp_path / "run", device=device)
+        return str(caught.value)
+
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+    for name in ("gpu", "cuda:2", "meta", "mps", "cpu 0"):
+        told = f"There is no device {name!r} here. Choose one of: cpu, cuda:0, cuda:1."
+        assert refusal(name) == told
+    for name in ("cuda", "cuda:1", "cpu"):
+        check_device(name)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: None)
+    assert refusal("cuda") == "There is no device 'cuda' here. Choose one of: cpu."
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_goes_on_with_other_processes_parts_and_lines(

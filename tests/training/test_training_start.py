@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.policies.tinyvla.lora import lora_facts, merge_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training.loop import train
 
@@ -51,6 +53,33 @@ def test_a_start_with_another_model_is_refused_before_the_run_begins(
         train(reach_frames, reach_spec, wider, tmp_path / "run", start=started)
 
     assert not (tmp_path / "run").exists()
+
+
+def test_adapters_can_be_kept_beside_the_weights_and_plan_as_merged_ones_do(
+    started, reach_frames, reach_spec, settings, tmp_path
+) -> None:
+    """Whether they are kept changes nothing that is learnt: a finished run may still say so."""
+    config = replace(settings, lora_rank=2, learning_rate=0.05)
+    given = (reach_frames, reach_spec)
+    observations = [reach_spec.interface.observation_space().sample() for _ in range(3)]
+    observations = [{**seen, "instruction": "reach it"} for seen in observations]
+    noise = np.random.default_rng(0).standard_normal((3, *reach_spec.noise_shape), np.float32)
+
+    merged = train(*given, config, tmp_path / "run", start=started)
+    kept = train(
+        *given, replace(config, keep_adapters=True), tmp_path / "run", start=started, resume=True
+    )
+
+    facts = lora_facts(kept.model)
+    assert facts is not None
+    assert facts["rank"] == 2
+    assert lora_facts(merged.model) is None
+    with_adapters = kept.plan_batch(observations, noise=noise)
+    assert np.abs(with_adapters - started.plan_batch(observations, noise=noise)).max() > 0.01
+    rounded = merged.plan_batch(observations, noise=noise)  # to float16, once merged
+    np.testing.assert_allclose(with_adapters, rounded, atol=0.02)
+    merge_lora(kept.model)
+    np.testing.assert_allclose(kept.plan_batch(observations, noise=noise), with_adapters, atol=1e-5)
 
 
 def test_adapters_are_trained_and_merged(

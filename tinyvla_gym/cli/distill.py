@@ -1,12 +1,15 @@
 """tinyvla-gym distill: a policy that takes ten steps per plan into one that takes one."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tinyvla_gym.cli.console import console, write_json
-from tinyvla_gym.cli.progress import progress
-from tinyvla_gym.data.atomic import check_writable
+from tinyvla_gym.cli.learning import OnProgress, learn
+from tinyvla_gym.cli.progress import Show
 from tinyvla_gym.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from tinyvla_gym.training.logbook import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,17 +41,8 @@ class Distill:
             from tinyvla_gym.training.distilling import distill_on_dataset
         except ModuleNotFoundError as error:
             raise MissingExtraError("Distilling", "tinyvla") from error
-        from tinyvla_gym.training.logbook import Progress
 
-        check_writable(self.out / "train.json")
-        last: list[Progress] = []
-        with progress() as show:
-
-            def note(line: Progress) -> None:
-                last.append(line)
-                facts = f"loss {line.loss:.5f}, {line.samples_per_s:.0f} plans/s"
-                show("learning", line.step, line.steps, facts)
-
+        def work(show: Show, on_progress: OnProgress) -> None:
             distill_on_dataset(
                 self.data,
                 self.out,
@@ -60,8 +54,11 @@ class Distill:
                 resume=self.resume,
                 on_decoded=lambda done, total: show("decoding the dataset", done, total),
                 on_taught=lambda done, total: show("the teacher plans", done, total),
-                on_progress=note,
+                on_progress=on_progress,
             )
-        console.print(f"policy in {self.out / 'checkpoint'}", soft_wrap=True)
-        write_json(self.json, asdict(last[-1]) if last else {})
-        return 0
+
+        return learn(self.out, self.json, work, what="learning", facts=_facts)
+
+
+def _facts(line: "Progress") -> str:
+    return f"loss {line.loss:.5f}, {line.samples_per_s:.0f} plans/s"

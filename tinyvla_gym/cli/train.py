@@ -1,16 +1,17 @@
 """tinyvla-gym train: a dataset into a checkpoint."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyvla_gym.cli.console import console, write_json
-from tinyvla_gym.cli.progress import progress
-from tinyvla_gym.data.atomic import check_writable
+from tinyvla_gym.cli.console import console
+from tinyvla_gym.cli.learning import OnProgress, learn
+from tinyvla_gym.cli.progress import Show
 from tinyvla_gym.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from tinyvla_gym.training.config import TrainConfig
+    from tinyvla_gym.training.logbook import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,8 @@ class Train:
     one large picture, pretrained-nano, tiny for the toy, diffusion-policy, or s, b, h: the
     published sizes with LoRA."""
     head: str | None = None
-    """act, diffusion, flow, one_step, regression or tokens instead of the preset's head."""
+    """act, diffusion, flow, one_step, regression or tokens instead of the preset's head; not with a
+    policy to go on from, which has one."""
     steps: int | None = None
     """Optimiser steps instead of the preset's."""
     seed: int | None = None
@@ -52,6 +54,8 @@ class Train:
     """cpu, cuda, or cuda:1; for several GPUs, start it with accelerate launch."""
     freeze_adapters: bool = False
     """Train projector and head alone: a control that shows what adapters are worth."""
+    keep_adapters: bool = False
+    """Leave the adapters beside the weights in the checkpoint instead of adding them in."""
     augment: bool = True
     """Shift and recolour each picture a little, anew every time it is shown."""
     cache_features: bool = False
@@ -70,21 +74,9 @@ class Train:
             from tinyvla_gym.training.dataset import train_on_dataset
         except ModuleNotFoundError as error:
             raise MissingExtraError("Training", "tinyvla") from error
-        from tinyvla_gym.training.logbook import Progress
-
         config = self._config()
-        check_writable(self.out / "train.json")
-        last: list[Progress] = []
-        with progress() as show:
 
-            def note(line: Progress) -> None:
-                last.append(line)
-                facts = (
-                    f"loss {line.loss:.4f}, {line.samples_per_s:.0f} samples/s, "
-                    f"{100 * line.data_wait_frac:.1f} % data wait"
-                )
-                show("training", line.step, line.steps, facts)
-
+        def work(show: Show, on_progress: OnProgress) -> None:
             train_on_dataset(
                 self.data,
                 self.out,
@@ -95,15 +87,15 @@ class Train:
                 device=self.device,
                 on_looked=lambda done, total: show("looking at the pictures", done, total),
                 on_decoded=lambda done, total: show("decoding the dataset", done, total),
-                on_progress=note,
+                on_progress=on_progress,
                 on_forecast=lambda told: console.print(str(told), soft_wrap=True),
             )
-        console.print(f"policy in {self.out / 'checkpoint'}", soft_wrap=True)
-        write_json(self.json, asdict(last[-1]) if last else {})
-        return 0
+
+        return learn(self.out, self.json, work, what="training", facts=_facts)
 
     def _config(self) -> "TrainConfig":
         """The preset's settings, and what the command line says otherwise."""
+        from tinyvla_gym.policies.tinyvla.pretrained import is_backbone
         from tinyvla_gym.training.presets import lora, preset
         from tinyvla_gym.training.team import launched_size
 
@@ -116,6 +108,7 @@ class Train:
             "checkpointing": self.checkpointing or None,
             "lora_rank": self.lora_rank,
             "freeze_adapters": self.freeze_adapters or None,
+            "keep_adapters": self.keep_adapters or None,
             **({} if self.augment else {"shift_px": 0, "jitter": 0.0}),
             "shard": self.shard or None,
             "cache_features": self.cache_features or None,
@@ -128,6 +121,13 @@ class Train:
         )
         if self.head is None:
             return config
-        if self.start is not None:
+        if self.start is not None and not is_backbone(self.start):
             raise ConfigError("--head and --start exclude each other: a policy has its head.")
         return replace(config, model=replace(config.model, head=self.head))
+
+
+def _facts(line: "Progress") -> str:
+    return (
+        f"loss {line.loss:.4f}, {line.samples_per_s:.0f} samples/s, "
+        f"{100 * line.data_wait_frac:.1f} % data wait"
+    )

@@ -1,7 +1,7 @@
 """Every number that a training run depends on."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tinyvla_gym.errors import ConfigError, UnknownNameError
@@ -11,6 +11,31 @@ LORA_LAYERS = ("linear", "qkv")
 
 MAX_PARTS = 64
 """So that every part of every step has a random seed of its own."""
+
+SEEDS = 2**32
+"""Training seeds lie below; with steps and parts they make seeds of torch's, of 64 bits."""
+
+_MUST: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
+    (
+        "be at least 1",
+        lambda number: number >= 1,
+        ("batch_size", "draws", "parts", "processes", "log_every", "save_every"),
+    ),
+    (
+        "not be negative",
+        lambda number: number >= 0,
+        (
+            *("warmup_steps", "learning_rate", "head_rate", "weight_decay", "lora_rank"),
+            *("shift_px", "jitter", "seed", "foresight_weight"),
+        ),
+    ),
+    ("be above 0", lambda number: number > 0, ("clip_norm", "lora_alpha")),
+    ("be in [0, 1)", lambda number: 0 <= number < 1, ("ema_decay", "lora_dropout")),
+    (f"be below {SEEDS}", lambda seed: seed < SEEDS, ("seed",)),
+    ("be at least 1 each", lambda ticks: all(one >= 1 for one in ticks), ("foresight_ticks",)),
+    ("be at least 1 each", lambda named: min(named.values(), default=1) >= 1, ("task_repeats",)),
+)
+"""What a number must do, how to see that it does (NaN never does), and which numbers must."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +75,9 @@ class TrainConfig:
     freeze_adapters: bool = False
     """Leaves the adapters at their beginning, where they change nothing, and trains projector and
     head alone: a control that shows what adapters are worth."""
+    keep_adapters: bool = False
+    """Leaves the adapters in the checkpoint, beside the weights that they adapt, instead of adding
+    them in."""
     chunk_offset: int = 0
     """First action of a chunk, relative to the frame [ticks]; may be negative."""
     foresight_ticks: tuple[int, ...] = (8, 16, 32, 64)
@@ -93,14 +121,7 @@ class TrainConfig:
                 f"warmup_steps={self.warmup_steps} must be below steps={self.steps}: "
                 "the learning rate would never reach its peak."
             )
-        for name in ("batch_size", "draws", "parts", "processes", "log_every", "save_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("warmup_steps", "lora_rank", "shift_px", "jitter", "seed", "foresight_weight"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
-        if any(count < 1 for count in self.task_repeats.values()):
-            raise ConfigError(f"task_repeats must be at least 1 each, got {self.task_repeats}.")
+        self._check_numbers()
         self._check_cache()
         self._check_parts()
         self._check_lora()
@@ -109,8 +130,13 @@ class TrainConfig:
                 f"save_every={self.save_every} must be a multiple of log_every={self.log_every}: "
                 "a state between two lines of the log would forget half a line."
             )
-        if not 0 <= self.ema_decay < 1:
-            raise ConfigError(f"ema_decay must be in [0, 1), got {self.ema_decay}.")
+
+    def _check_numbers(self) -> None:
+        for demand, holds, names in _MUST:
+            for name in names:
+                value = getattr(self, name)
+                if value is not None and not holds(value):
+                    raise ConfigError(f"{name} must {demand}, got {value}.")
 
     def _check_cache(self) -> None:
         if self.cache_features and (self.shift_px or self.jitter):
@@ -139,6 +165,8 @@ class TrainConfig:
             raise UnknownNameError("choice of LoRA layers", self.lora_layers, LORA_LAYERS)
         if self.freeze_adapters and not self.lora_rank:
             raise ConfigError("freeze_adapters needs adapters: set lora_rank to at least 1.")
+        if self.keep_adapters and not self.lora_rank:
+            raise ConfigError("keep_adapters needs adapters: set lora_rank to at least 1.")
 
     @property
     def cuts(self) -> int:
@@ -148,20 +176,3 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Returns plain lists, numbers and strings, for JSON."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> "TrainConfig":
-        """Reads what ``to_dict`` wrote; what is missing keeps its default.
-
-        Raises:
-            ConfigError: If a key is unknown.
-        """
-        unknown = set(facts) - {entry.name for entry in fields(cls)}
-        if unknown:
-            raise ConfigError(f"Unknown training settings: {', '.join(sorted(unknown))}.")
-        typed = dict(facts)
-        if "model" in facts:
-            typed["model"] = TinyVLAConfig.from_dict(facts["model"])
-        if "foresight_ticks" in facts:
-            typed["foresight_ticks"] = tuple(facts["foresight_ticks"])
-        return cls(**typed)

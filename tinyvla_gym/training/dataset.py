@@ -19,10 +19,12 @@ from tinyvla_gym.policies.tinyvla.lora import merge_lora
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.pretrained import Pretrained, is_backbone, load_backbone
 from tinyvla_gym.training.config import TrainConfig
+from tinyvla_gym.training.device import check_device
 from tinyvla_gym.training.forecast import Forecast
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.loop import train
 from tinyvla_gym.training.origin import weights_digest
+from tinyvla_gym.training.presets import PRESETS
 
 
 def train_on_dataset(
@@ -46,8 +48,8 @@ def train_on_dataset(
         run: Folder of the run; see ``train``.
         config: The settings.
         name: What messages and reports call the policy.
-        start: A policy to go on from, as ``load_policy`` takes it, or a backbone's
-            folder, which gets a fresh head; fresh weights when None.
+        start: A policy to go on from, as ``load_policy`` takes it, with its own model; or a
+            backbone's folder, which gets a fresh head; fresh weights when None.
         resume: Go on with an interrupted run.
         device: Where it computes; see ``train``.
         on_decoded: Told (done, total) episodes while the dataset is decoded.
@@ -59,11 +61,12 @@ def train_on_dataset(
         The policy, also saved as ``run/checkpoint``.
 
     Raises:
-        ConfigError: If the model cannot reduce the dataset's pictures as it should, and for what
-            ``train`` refuses.
+        ConfigError: If the model cannot reduce the dataset's pictures as it should, or the start
+            has another backbone than the settings, and for what ``train`` refuses.
         DatasetError: If the dataset is damaged or cut short.
         OutputError: If the run's folder is in use or cannot be written to.
     """
+    check_device(device)
     dataset = Dataset(data)
     begin = backbone = digest = None
     if start is not None and is_backbone(start):
@@ -72,6 +75,7 @@ def train_on_dataset(
         config = replace(config, model=backbone.within(config.model))
     elif start is not None:
         begin = open_start(start, dataset)
+        _check_backbone(start, begin, config)
         digest = weights_digest(begin.model.state_dict())
         merge_lora(begin.model)  # its adapters become weights; the run may get its own
         config = replace(config, model=begin.config)
@@ -103,6 +107,21 @@ def train_on_dataset(
         on_forecast=on_forecast,
         on_looked=on_looked,
     )
+
+
+def _check_backbone(start: str, begin: TinyVLAPolicy, config: TrainConfig) -> None:
+    """Refuses settings that were made for another backbone, if there are some for this one.
+
+    Raises:
+        ConfigError: It names the presets that would do.
+    """
+    ours, theirs = config.model.backbone, begin.config.backbone
+    fitting = [name for name, preset in PRESETS.items() if preset.model.backbone == theirs]
+    if ours != theirs and fitting:
+        raise ConfigError(
+            f"{start} has the backbone {theirs}, and these settings are for {ours}. "
+            f"Choose a preset for it: {', '.join(fitting)}."
+        )
 
 
 def _spec(name: str, dataset: Dataset, config: TrainConfig) -> PolicySpec:

@@ -36,6 +36,7 @@ from tinyvla_gym.training.logbook import Logbook, Progress
 from tinyvla_gym.training.rates import learning_share, weight_groups
 from tinyvla_gym.training.run_folder import STATE, begin_run, check_run
 from tinyvla_gym.training.state import load_state, save_state
+from tinyvla_gym.training.team import launched_size
 
 
 def distillation(teacher: TinyVLAPolicy, *, steps: int = 3_000, seed: int = 0) -> TrainConfig:
@@ -134,11 +135,13 @@ def distill(
         The student, also saved as ``run/checkpoint``.
 
     Raises:
-        ConfigError: If the teacher's plans are no function of condition and noise in many steps.
+        ConfigError: If the teacher's plans are no function of condition and noise in many steps,
+            nobody looks, or the run that is resumed had another teacher, data or settings.
         OutputError: If ``run`` holds a run and ``resume`` is not set, or cannot be written.
         CheckpointError: If the state is damaged.
     """
     check_teacher(teacher)
+    _check_settings(looks)
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
     said = {
@@ -158,6 +161,13 @@ def distill(
     student = TinyVLAPolicy(model, config.model, spec, teacher.normalizer, facts=facts)
     student.save_pretrained(run / "checkpoint", half=True)
     return TinyVLAPolicy.from_pretrained(run / "checkpoint")  # what was rounded is what we give
+
+
+def _check_settings(looks: int) -> None:
+    if looks < 1:
+        raise ConfigError(f"looks must be at least 1, got {looks}.")
+    if launched_size() > 1:
+        raise ConfigError("A distillation is one process's work: start it without a launcher.")
 
 
 def check_teacher(teacher: TinyVLAPolicy) -> None:

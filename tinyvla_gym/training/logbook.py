@@ -1,16 +1,18 @@
 """What a run says while it runs: lines of ``log.csv``, TensorBoard's events and progress."""
 
 import csv
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
+from tinyvla_gym.data.atomic import writing, written_whole
+from tinyvla_gym.errors import CheckpointError
 from tinyvla_gym.training.config import TrainConfig
 
-LOG = "log.csv"
+LOG, BOARD = "log.csv", "tensorboard"
+_REMEDY = "Mend it, or delete it: the run goes on without its old lines."
 COLUMNS = ("step", "loss", "learning_rate", "gradient_norm", "samples_per_s", "data_wait_frac")
 
 
@@ -47,13 +49,12 @@ class Logbook:
     ) -> None:
         self._config = config
         self._on_progress = on_progress
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step)
         self._path = run / LOG
         rows = _rows_until(self._path, step)
-        fresh = self._path.with_name(f".{LOG}.new")
-        with fresh.open("w", newline="") as file:
+        with written_whole(self._path) as partial, partial.open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
-        os.replace(fresh, self._path)
+        with writing(run / BOARD):
+            self._board = SummaryWriter(str(run / BOARD), purge_step=step)
         self._clear()
 
     def note(
@@ -76,7 +77,8 @@ class Logbook:
 
     def close(self) -> None:
         """Flushes TensorBoard's file."""
-        self._board.close()
+        with writing(self._path.with_name(BOARD)):
+            self._board.close()
 
     def _clear(self) -> None:
         self._losses: list[float] = []
@@ -98,17 +100,56 @@ class Logbook:
             eta_s=(self._config.steps - step) * pace_s,
         )
         values = [getattr(line, column) for column in COLUMNS]
-        with self._path.open("a", newline="") as file:
+        with writing(self._path), self._path.open("a", newline="") as file:
             csv.writer(file).writerow(values)
-        for column, value in zip(COLUMNS[1:], values[1:], strict=True):
-            self._board.add_scalar(column, value, step)
+        with writing(self._path.with_name(BOARD)):
+            for column, value in zip(COLUMNS[1:], values[1:], strict=True):
+                self._board.add_scalar(column, value, step)
         self._on_progress(line)
+
+
+def last_line(run: Path) -> Progress | None:
+    """The last line of a finished run's log; None if there is none.
+
+    Raises:
+        CheckpointError: If the log is damaged.
+    """
+    rows = _rows(run / LOG)
+    if not rows:
+        return None
+    step, *values = rows[-1]
+    numbers = dict(zip(COLUMNS[1:], map(float, values), strict=True))
+    return Progress(step=int(step), steps=int(step), eta_s=0.0, **numbers)
 
 
 def _rows_until(path: Path, step: int) -> list[list[str]]:
     """The lines of an interrupted run that are still true."""
+    return [row for row in _rows(path) if int(row[0]) <= step]
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """All lines but those that were cut short.
+
+    Raises:
+        CheckpointError: If the file cannot be read, or a line in it is none of ours.
+    """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        rows = list(csv.reader(file))[1:]
-    return [row for row in rows if len(row) == len(COLUMNS) and int(row[0]) <= step]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.reader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise CheckpointError(path, f"{error}. {_REMEDY}") from error
+    for number, row in enumerate(lines[1:], 2):
+        if len(row) == len(COLUMNS) and not _is_numbers(row):
+            raise CheckpointError(path, f"line {number} is garbled: {','.join(row)}. {_REMEDY}")
+    return [row for row in lines[1:] if len(row) == len(COLUMNS)]
+
+
+def _is_numbers(row: list[str]) -> bool:
+    try:
+        int(row[0])
+        list(map(float, row[1:]))
+    except ValueError:
+        return False
+    return True

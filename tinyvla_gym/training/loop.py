@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from tinyvla_gym.errors import ConfigError
@@ -23,6 +24,7 @@ from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy, check_chunks
 from tinyvla_gym.training.batches import Batches, Frames
 from tinyvla_gym.training.checkpointing import forget_activations
 from tinyvla_gym.training.config import MAX_PARTS, TrainConfig
+from tinyvla_gym.training.device import check_device
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.feature_cache import open_features
 from tinyvla_gym.training.forecast import Forecast, forecast
@@ -80,17 +82,13 @@ def train(
         OutputError: If ``run`` holds a run and ``resume`` is not set, or cannot be written.
         ConfigError: If the run that is resumed had another config or other data, or the spec
             or the start has other chunks or another model than the config, or features cannot be
-            kept or weights not be shared.
+            kept or weights not be shared, or there is no such device.
         CheckpointError: If the state is damaged.
     """
     torch.set_num_threads(1)
+    _check(config, spec, start, device)
     interface = spec.interface
     cameras = [camera.name for camera in interface.cameras]
-    check_chunks(config.model, spec)
-    if start is not None and start.config != config.model:
-        raise ConfigError("The policy to start from has another model than the run's settings.")
-    if config.shard:
-        check_launched()
     settings: dict[str, Any] = {}
     if launched_rank() == 0:
         settings = {**config.to_dict(), **origin(frames, config.model, start, facts or {})}
@@ -129,13 +127,24 @@ def train(
         else:
             model = averaged.cpu()
         if team.rank == 0:
-            merge_lora(model)
+            if not config.keep_adapters:
+                merge_lora(model)
             policy = TinyVLAPolicy(model, config.model, spec, normalizer, facts=facts)
             policy.save_pretrained(run / "checkpoint", half=True)
         team.wait()
 
     run_as_team(config.processes, work, device)
     return TinyVLAPolicy.from_pretrained(run / "checkpoint")  # what was rounded is what we give
+
+
+def _check(config: TrainConfig, spec: PolicySpec, start: TinyVLAPolicy | None, device: str) -> None:
+    """Refuses what can be seen to be impossible before anything is built."""
+    check_device(device)
+    check_chunks(config.model, spec)
+    if start is not None and start.config != config.model:
+        raise ConfigError("The policy to start from has another model than the run's settings.")
+    if config.shard:
+        check_launched()
 
 
 def _begun(config: TrainConfig, interface: Interface, start: TinyVLAPolicy | None) -> TinyVLA:
@@ -247,9 +256,14 @@ def _take_parts(
         batch = batches.at(step, part=part, parts=config.cuts).to(team.device)
         waited_s += time.perf_counter() - began_s
         seed = (config.seed * 1_000_003 + step) * MAX_PARTS
-        torch.manual_seed(seed + part)  # dropout's: no other part's or step's
+        torch.manual_seed(_dropout_seed(config, step, part))
         noise = torch.Generator().manual_seed(seed)  # drawn for the whole batch
         loss = learner.loss(batch, draws=config.draws, generator=noise) * team.size
         loss.backward()
         total += float(loss.detach())
     return total, waited_s
+
+
+def _dropout_seed(config: TrainConfig, step: int, part: int) -> int:
+    """A stream of its own beside order, pictures and noise, for each part of each step."""
+    return int(np.random.default_rng([config.seed, 3, step, part]).integers(2**32))

@@ -1,6 +1,5 @@
 """The resumable state of a run: one safetensors file, replaced whole."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -8,6 +7,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tinyvla_gym.data.atomic import written_whole
 from tinyvla_gym.errors import CheckpointError, OutputError
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.sharding import piece, whole
@@ -43,12 +43,11 @@ def save_state(
     complete = {name: whole(tensor.detach()) for name, tensor in tensors.items()}
     if not write:
         return
-    fresh = path.with_name(f".{path.name}.new")
     plain = {name: tensor.cpu().contiguous().clone() for name, tensor in complete.items()}
     try:
-        save_file(plain, fresh, metadata={"step": str(step)})
-        os.replace(fresh, path)
-    except (OSError, SafetensorError) as error:  # a full disk is the latter
+        with written_whole(path) as partial:
+            save_file(plain, partial, metadata={"step": str(step)})
+    except SafetensorError as error:  # a full disk is one
         raise OutputError(path, str(error)) from error
 
 

@@ -7,6 +7,8 @@ torchrun) starts the processes and says who is who; what they do is the same.
 
 import multiprocessing as mp
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.errors import ConfigError, TinyVLAError
 
 TIMEOUT = timedelta(minutes=5)
 """How long one process waits for another before it gives up."""
@@ -97,6 +99,7 @@ def run_as_team(size: int, work: Callable[[Team], None], device: str = "cpu") ->
 
     Raises:
         ConfigError: If a launcher has started another number of processes.
+        TinyVLAError: What another process has found to be wrong.
     """
     if launched_size():
         _join_launched(size, work, cpu=device == "cpu")
@@ -109,28 +112,57 @@ def run_as_team(size: int, work: Callable[[Team], None], device: str = "cpu") ->
             f"{size} processes on {device} need a launcher, which gives each a GPU of its own: "
             "accelerate launch --module tinyvla_gym.cli.main train …"
         )
+    _fork(size, work)
+
+
+def _fork(size: int, work: Callable[[Team], None]) -> None:
+    """Works here as rank 0, and in forks, of whose mistakes this process alone tells."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nothing leaves this machine
+    context = mp.get_context("fork")  # shares the memory-mapped frames
+    mistakes = context.SimpleQueue()
+
+    def lead(team: Team) -> None:
+        try:
+            work(team)
+        except (TinyVLAError, KeyboardInterrupt):
+            for process in others:
+                process.terminate()  # before they wonder where this one is
+            raise
+
+    def follow(team: Team) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for rank 0, who ends the others
+        try:
+            work(team)
+        except TinyVLAError as error:
+            mistakes.put(str(error))
+            sys.exit(1)
+
     with tempfile.TemporaryDirectory() as folder:
         meeting = f"file://{Path(folder).resolve() / 'meeting'}"
-
-        def join(rank: int) -> None:
-            dist.init_process_group(
-                "gloo", init_method=meeting, rank=rank, world_size=size, timeout=TIMEOUT
-            )
-            try:
-                work(Team(rank, size))
-            finally:
-                dist.destroy_process_group()
-
-        context = mp.get_context("fork")  # shares the memory-mapped frames
         others = [
-            context.Process(target=join, args=(rank,), daemon=True) for rank in range(1, size)
+            context.Process(target=_meet, args=(meeting, rank, size, follow), daemon=True)
+            for rank in range(1, size)
         ]
         for process in others:
             process.start()
-        join(0)
+        try:
+            _meet(meeting, 0, size, lead)
+        except RuntimeError as error:
+            if isinstance(error, TinyVLAError) or mistakes.empty():
+                raise
+            raise TinyVLAError(mistakes.get()) from error  # why this process was left alone
         for process in others:
             process.join()
+
+
+def _meet(meeting: str, rank: int, size: int, work: Callable[[Team], None]) -> None:
+    dist.init_process_group(
+        "gloo", init_method=meeting, rank=rank, world_size=size, timeout=TIMEOUT
+    )
+    try:
+        work(Team(rank, size))
+    finally:
+        dist.destroy_process_group()
 
 
 def _join_launched(size: int, work: Callable[[Team], None], *, cpu: bool) -> None:
