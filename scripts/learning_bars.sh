@@ -21,7 +21,8 @@ score() { # NAME SENTENCES SUITE
 mkdir -p "$out" "$results"
 # mt10's episodes 200 to 249 open drawers, 450 to 499 close windows.
 [ -d "$out/two-tasks" ] || gym data delete "$data" --out "$out/two-tasks" --episodes 0-199 250-449
-[ -d "$out/reach" ] || gym collect reach-toy --episodes 2000 --out "$out/reach"
+[ -e "$out/reach/meta/info.json" ] ||
+  gym collect reach-toy --episodes 2000 --out "$out/reach" --resume
 
 teach pretrained-nano two-tasks pretrained-nano 1600
 score pretrained-nano default mt1:drawer-open

@@ -22,15 +22,29 @@ def test_where_pictures_can_be_drawn_the_check_of_opengl_says_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_learning_bars_are_commands_that_exist_and_score_all_that_they_teach(tmp_path) -> None:
-    log, python = tmp_path / "log", tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nshift 2\necho "$@" >> {log}\n')  # notes what it would run
+def learning_bars(folder: Path) -> list[str]:
+    """What the script would run in a folder."""
+    log, python = folder / "log", folder / "python"
+    log.unlink(missing_ok=True)
+    python.write_text(f'#!/bin/sh\nshift 2\necho "$@" >> {log}\n')
     python.chmod(0o755)
     script = [str(ROOT / "scripts" / "learning_bars.sh"), "data", "out", "results"]
+    subprocess.run(script, cwd=folder, env={**os.environ, "PYTHON": str(python)}, check=True)
+    return log.read_text().splitlines()
 
-    subprocess.run(script, cwd=tmp_path, env={**os.environ, "PYTHON": str(python)}, check=True)
 
-    lines = log.read_text().splitlines()
+def test_the_learning_bars_go_on_with_a_collection_until_it_is_finished(tmp_path) -> None:
+    meta = tmp_path / "out/reach/meta"
+    meta.mkdir(parents=True)
+    [line] = [line for line in learning_bars(tmp_path) if line.startswith("collect")]
+    assert tyro.cli(VERBS["collect"], args=line.split()[1:]).resume
+
+    (meta / "info.json").touch()
+    assert not any(line.startswith("collect") for line in learning_bars(tmp_path))
+
+
+def test_the_learning_bars_are_commands_that_exist_and_score_all_that_they_teach(tmp_path) -> None:
+    lines = learning_bars(tmp_path)
     verbs = [tyro.cli(VERBS[name], args=rest) for name, *rest in map(str.split, lines)]
     taught = {str(verb.out / "checkpoint") for verb in verbs if isinstance(verb, Train)}
     scored = [verb for verb in verbs if isinstance(verb, Evaluate)]
