@@ -215,7 +215,8 @@ def test_what_is_pushed_can_be_loaded_and_has_a_card(tmp_path, monkeypatch) -> N
     monkeypatch.setattr(
         huggingface_hub, "snapshot_download", lambda hub_id, allow_patterns: tmp_path / hub_id
     )
-    policy = a_policy(facts={"seed": 7})
+    train = {"steps": 2, "model": {"widths": [8, 16], "head_options": {}}, "head_rate": None}
+    policy = a_policy(facts={"seed": 7, "train": train})
 
     page = policy.push_to_hub("me/tiny-pushed", half=False, private=True, facts="Made for a test.")
 
@@ -226,6 +227,7 @@ def test_what_is_pushed_can_be_loaded_and_has_a_card(tmp_path, monkeypatch) -> N
     assert card.startswith("---\nlibrary_name: tinyvla-gym")
     for words in ("# tiny", "me/tiny-pushed", "Made for a test.", "- seed: 7", "front | 12 x 16"):
         assert words in card
+    assert "- train:\n  - steps: 2\n  - model:\n    - widths: 8, 16\n\nNothing on this" in card
 
 
 def test_a_hub_that_takes_nothing_is_an_error_with_a_remedy(monkeypatch) -> None:

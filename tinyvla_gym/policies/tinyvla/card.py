@@ -1,6 +1,7 @@
 """The card that goes with a policy to the hub: what it is, what it needs, how it is used."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tinyvla_gym.interface import Interface
 
@@ -36,7 +37,7 @@ def card(policy: "TinyVLAPolicy", hub_id: str, words: str = "") -> str:
         "## What it sees and does",
         _table(interface),
         "## How it was made",
-        _facts(policy),
+        "\n".join(_listed(policy.facts)) or "Nothing is known about its making.",
         "Nothing on this card says how often it succeeds: measure it with "
         f"`tinyvla-gym evaluate --policy {hub_id}`.",
     ]
@@ -62,6 +63,15 @@ def _entries(
     ]
 
 
-def _facts(policy: "TinyVLAPolicy") -> str:
-    lines = [f"- {key}: {value}" for key, value in policy.facts.items() if value is not None]
-    return "\n".join(lines) or "Nothing is known about its making."
+def _listed(facts: Mapping[str, Any], indent: str = "") -> list[str]:
+    """Facts as a list in Markdown, facts within facts as lists within it; not those of nothing."""
+    lines: list[str] = []
+    for key, value in facts.items():
+        if value in (None, {}, [], (), ""):
+            continue
+        if isinstance(value, Mapping):
+            lines += [f"{indent}- {key}:", *_listed(value, f"{indent}  ")]
+        else:
+            many = isinstance(value, list | tuple)
+            lines.append(f"{indent}- {key}: {', '.join(map(str, value)) if many else value}")
+    return lines
