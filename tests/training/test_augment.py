@@ -1,10 +1,10 @@
-"""Tests for the augmentation in training/batches.py."""
+"""Tests for training/augmentation.py."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyvla_gym.training.batches import augment
+from tinyvla_gym.training.augmentation import augment
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3), dtype=np.uint8)
 

@@ -17,7 +17,8 @@ from tinyvla_gym.training.device import check_device
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.foresight import Learner
 from tinyvla_gym.training.logbook import COLUMNS
-from tinyvla_gym.training.loop import learning_share, train, weight_groups
+from tinyvla_gym.training.loop import train
+from tinyvla_gym.training.rates import learning_share, weight_groups
 
 
 def test_the_loss_falls(reach_frames, reach_spec, settings, tmp_path) -> None:

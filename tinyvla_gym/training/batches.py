@@ -9,7 +9,6 @@ H and W picture size.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,59 +20,9 @@ from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.tinyvla.backbone import Seen
 from tinyvla_gym.policies.tinyvla.model import Inputs, TinyVLA
+from tinyvla_gym.training.augmentation import augment
 from tinyvla_gym.training.config import TrainConfig
-
-Features = Mapping[str, tuple[NDArray[np.float32], ...]]
-"""Camera -> what a backbone perceives of every frame, each (frames, ...)."""
-
-
-class Frames(Protocol):
-    """What training reads: ``data.cache.Cache`` is one."""
-
-    @property
-    def fingerprint(self) -> str:
-        """The data's; it changes with every picture."""
-        ...
-
-    @property
-    def images(self) -> Mapping[str, NDArray[np.uint8]]:
-        """Camera -> pictures, (frames, H, W, 3)."""
-        ...
-
-    @property
-    def state(self) -> NDArray[np.float32]:
-        """Shape (frames, S)."""
-        ...
-
-    @property
-    def action(self) -> NDArray[np.float32]:
-        """The clean labels, (frames, A)."""
-        ...
-
-    @property
-    def episode_of(self) -> NDArray[np.int64]:
-        """Which episode each frame belongs to, (frames,)."""
-        ...
-
-    @property
-    def starts(self) -> NDArray[np.int64]:
-        """First frame of each episode, (episodes,)."""
-        ...
-
-    @property
-    def ends(self) -> NDArray[np.int64]:
-        """One past the last frame of each episode, (episodes,)."""
-        ...
-
-    @property
-    def instructions(self) -> Sequence[str]:
-        """What each episode was told."""
-        ...
-
-    @property
-    def tasks(self) -> Sequence[str]:
-        """Each episode's task; empty where unknown."""
-        ...
+from tinyvla_gym.training.frames import Features, Frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,46 +197,3 @@ def _sentence_choices(
         np.array(sorted(by_task[task]) if shuffle and task else [row[sentence]])
         for task, sentence in zip(frames.tasks, frames.instructions, strict=True)
     ]
-
-
-def augment(
-    pictures: NDArray[np.uint8],
-    rng: np.random.Generator,
-    shift_px: int,
-    jitter: float,
-    *,
-    part: int = 0,
-    parts: int = 1,
-) -> NDArray[np.uint8]:
-    """Shifts each picture, and changes its brightness and contrast a little.
-
-    Args:
-        pictures: Shape (B, H, W, 3).
-        rng: Draws.
-        shift_px: Largest shift along each axis; edges are repeated [px].
-        jitter: Largest relative change of brightness and of contrast.
-        part: Which of a batch's equal parts the pictures are, in order, from 0.
-        parts: How many; it is drawn for all of them.
-    """
-    count, height, width, _ = pictures.shape
-    whole, own = (2, count * parts), np.s_[:, part * count : (part + 1) * count]
-    if shift_px:
-        border = (shift_px, shift_px)
-        wide = np.pad(pictures, ((0, 0), border, border, (0, 0)), mode="edge")
-        down, right = rng.integers(0, 2 * shift_px + 1, whole)[own]
-        pictures = np.stack(
-            [
-                picture[d : d + height, r : r + width]
-                for picture, d, r in zip(wide, down, right, strict=True)
-            ]
-        )
-    if jitter:
-        gain, contrast = rng.uniform(1 - jitter, 1 + jitter, whole)[own].astype(np.float32)
-        # One look-up table per picture: what every grey level becomes.
-        levels = np.arange(256, dtype=np.float32) * gain[:, None]  # (B, 256)
-        levels = (levels - 128) * contrast[:, None] + 128
-        tables = np.clip(levels, 0, 255).astype(np.uint8)
-        pictures = np.stack(
-            [table[picture] for table, picture in zip(tables, pictures, strict=True)]
-        )
-    return pictures

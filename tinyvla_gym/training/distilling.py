@@ -27,16 +27,15 @@ from tinyvla_gym.policies.tinyvla.heads.one_step import OneStepHead
 from tinyvla_gym.policies.tinyvla.lora import merge_lora
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
-from tinyvla_gym.training.batches import Frames
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.dataset import open_start
+from tinyvla_gym.training.descent import descend
 from tinyvla_gym.training.ema import Ema
+from tinyvla_gym.training.frames import Frames
 from tinyvla_gym.training.lessons import Lessons, lessons_digest, open_lessons
-from tinyvla_gym.training.logbook import Logbook, Progress
-from tinyvla_gym.training.rates import learning_share, weight_groups
-from tinyvla_gym.training.run_folder import STATE, begin_run, check_run
-from tinyvla_gym.training.state import load_state, save_state
-from tinyvla_gym.training.team import launched_size
+from tinyvla_gym.training.logbook import Progress
+from tinyvla_gym.training.run_folder import begin_run, check_run
+from tinyvla_gym.training.team import Team, launched_size
 
 
 def distillation(teacher: TinyVLAPolicy, *, steps: int = 3_000, seed: int = 0) -> TrainConfig:
@@ -221,31 +220,17 @@ def _learn(
     on_progress: Callable[[Progress], None],
 ) -> OneStepHead:
     """Returns the averaged weights."""
-    ema = Ema(head.train(), config.ema_decay)
-    groups = weight_groups(head, config)
-    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-    step = load_state(run / STATE, head, ema, optimizer) if (run / STATE).exists() else 0
-    logbook = Logbook(run, step, config, on_progress)
-    while step < config.steps:
+
+    def take(step: int) -> tuple[float, float]:
         began_s = time.perf_counter()
         condition, noise, chunk = _batch(lessons, step, config)
         waited_s = time.perf_counter() - began_s
-        share = learning_share(step, config)
-        for group in optimizer.param_groups:
-            group["lr"] = share * group["peak"]
-        optimizer.zero_grad(set_to_none=True)
         loss = F.mse_loss(head.chunks(condition, noise), chunk)
         loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(head.parameters(), config.clip_norm))
-        optimizer.step()
-        ema.update(head, step)
-        step += 1
-        rate, took_s = share * config.learning_rate, time.perf_counter() - began_s
-        logbook.note(step, loss.item(), norm, rate, waited_s, took_s)
-        if step % config.save_every == 0 or step == config.steps:
-            save_state(run / STATE, step, head, ema, optimizer)
-    logbook.close()
-    return ema.model
+        return loss.item(), waited_s
+
+    ema = Ema(head.train(), config.ema_decay)
+    return descend(head, ema, take, config, run, Team(0, 1), on_progress)
 
 
 def _batch(lessons: Lessons, step: int, config: TrainConfig) -> tuple[Tensor, Tensor, Tensor]:

@@ -20,8 +20,8 @@ from tinyvla_gym.data.places import default_cache_root
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.backbone import Perceiving
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
-from tinyvla_gym.training.batches import Features, Frames
 from tinyvla_gym.training.config import TrainConfig
+from tinyvla_gym.training.frames import Features, Frames
 
 AT_ONCE = 32
 """Pictures that are looked at together."""

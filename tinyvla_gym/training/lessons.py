@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from tinyvla_gym.data.arrays import Layout, open_arrays
 from tinyvla_gym.data.places import default_cache_root
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
-from tinyvla_gym.training.batches import Batches, Frames
+from tinyvla_gym.training.batches import Batches
 from tinyvla_gym.training.config import TrainConfig
+from tinyvla_gym.training.frames import Frames
 from tinyvla_gym.training.origin import placeless, vocabulary_digest
 
 

@@ -21,20 +21,20 @@ from tinyvla_gym.policies.tinyvla.lora import (
 )
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy, check_chunks
-from tinyvla_gym.training.batches import Batches, Frames
+from tinyvla_gym.training.batches import Batches
 from tinyvla_gym.training.checkpointing import forget_activations
 from tinyvla_gym.training.config import MAX_PARTS, TrainConfig
+from tinyvla_gym.training.descent import descend
 from tinyvla_gym.training.device import check_device
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.feature_cache import open_features
 from tinyvla_gym.training.forecast import Forecast, forecast
 from tinyvla_gym.training.foresight import Learner
-from tinyvla_gym.training.logbook import Logbook, Progress
+from tinyvla_gym.training.frames import Frames
+from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.origin import origin
-from tinyvla_gym.training.rates import learning_share, weight_groups
-from tinyvla_gym.training.run_folder import STATE, begin_run, check_run
-from tinyvla_gym.training.sharding import gathered, shard, whole
-from tinyvla_gym.training.state import load_state, save_state
+from tinyvla_gym.training.run_folder import begin_run, check_run
+from tinyvla_gym.training.sharding import gathered, shard
 from tinyvla_gym.training.team import Team, check_launched, launched_rank, run_as_team
 
 
@@ -211,35 +211,14 @@ def _learn(
     if config.shard:
         for one in (learner, ema.model):
             shard(one, team.size, team.device)
-    groups = weight_groups(learner, config)
-    trained = [weight for group in groups for weight in group["params"]]
-    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-    step = load_state(run / STATE, learner, ema, optimizer) if (run / STATE).exists() else 0
-    logbook = Logbook(run, step, config, on_progress) if team.rank == 0 else None
 
-    while step < config.steps:
-        began_s = time.perf_counter()
-        share = learning_share(step, config)
-        for group in optimizer.param_groups:
-            group["lr"] = share * group["peak"]
-        optimizer.zero_grad(set_to_none=True)
-        loss, waited_s = _take_parts(learner, batches, step, config, team)
+    def take(step: int) -> tuple[float, float]:
+        told = _take_parts(learner, batches, step, config, team)
         if not config.shard:  # pieces were averaged on the way back
             team.average_gradients(learner)
-        norm = float(whole(torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)))
-        optimizer.step()
-        ema.update(learner, step)
-        step += 1
-        mean_loss = team.mean(loss)
-        if logbook is not None:
-            took_s = time.perf_counter() - began_s
-            rate = share * config.learning_rate
-            logbook.note(step, mean_loss, norm, rate, waited_s, took_s)
-        if step % config.save_every == 0 or step == config.steps:
-            save_state(run / STATE, step, learner, ema, optimizer, write=team.rank == 0)
-    if logbook is not None:
-        logbook.close()
-    return ema.model
+        return told
+
+    return descend(learner, ema, take, config, run, team, on_progress)
 
 
 def _take_parts(

@@ -10,7 +10,7 @@ from torch import Tensor
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.policies.tinyvla.vocabulary import Pieces, read_vocabulary
-from tinyvla_gym.training.batches import Frames
+from tinyvla_gym.training.frames import Frames
 
 _PLACE = "tokenizer"
 
