@@ -35,7 +35,7 @@ from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.dataset import train_on_dataset
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.presets import preset
-from tinyvla_gym.training.run_folder import open_run
+from tinyvla_gym.training.run_folder import begin_run, check_run
 
 PROBE_STEPS, PROBE_SKIPPED = 40, 20
 """Steps that measure a head's pace, and how many of them only warm up."""
@@ -77,8 +77,9 @@ class Ablation:
 
 def main(ablation: Ablation) -> None:
     """Does what is not done yet, and writes the table anew after every head."""
+    check_run(ablation.out, ablation.settings(), resume=True)
     data = chosen_data(ablation)
-    open_run(ablation.out, ablation.settings(), resume=True)
+    begin_run(ablation.out, ablation.settings())
     with ProcessCrew(ShardPlayer, 1) as crew:
         for head in ablation.heads:
             steps = settled_steps(ablation, head, data)
