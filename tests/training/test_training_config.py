@@ -42,6 +42,8 @@ IMPOSSIBLE = {
     "a negative head's rate": ({"head_rate": -1.0}, "head_rate must not be negative"),
     "a negative decay": ({"weight_decay": -0.1}, "weight_decay must not be negative"),
     "gradients cut to nothing": ({"clip_norm": 0.0}, "clip_norm must be above 0"),
+    "means that never move": ({"betas": (0.9, 1.0)}, r"betas must be in \[0, 1\) each"),
+    "division by nothing": ({"epsilon": 0.0}, "epsilon must be above 0"),
     "adapters of no scale": ({"lora_alpha": 0.0}, "lora_alpha must be above 0"),
     "all inputs dropped": ({"lora_dropout": 1.0}, r"lora_dropout must be in \[0, 1\), got 1\.0"),
     "the present foretold": (

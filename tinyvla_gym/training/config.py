@@ -29,7 +29,8 @@ _MUST: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
             *("shift_px", "jitter", "seed", "foresight_weight"),
         ),
     ),
-    ("be above 0", lambda number: number > 0, ("clip_norm", "lora_alpha")),
+    ("be above 0", lambda number: number > 0, ("clip_norm", "epsilon", "lora_alpha")),
+    ("be in [0, 1) each", lambda two: all(0 <= one < 1 for one in two), ("betas",)),
     ("be in [0, 1)", lambda number: 0 <= number < 1, ("ema_decay", "lora_dropout")),
     (f"be below {SEEDS}", lambda seed: seed < SEEDS, ("seed",)),
     ("be at least 1 each", lambda ticks: all(one >= 1 for one in ticks), ("foresight_ticks",)),
@@ -59,10 +60,14 @@ class TrainConfig:
     head; ``learning_rate`` if None."""
     weight_decay: float = 1e-4
     """AdamW's."""
-    clip_norm: float = 1.0
-    """Gradients longer than this are shortened to it."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """How much AdamW keeps of its means of the gradients, and of their squares."""
+    epsilon: float = 1e-8
+    """What AdamW adds to the roots that it divides by."""
+    clip_norm: float | None = 1.0
+    """Gradients longer than this are shortened to it; None for never."""
     ema_decay: float = 0.999
-    """Decay of the averaged weights, which are the ones that are kept."""
+    """Decay of the averaged weights, which are the ones that are kept; 0 keeps the last ones."""
     lora_rank: int = 0
     """Trains adapters of this rank instead of the backbone's own weights; 0 trains everything."""
     lora_alpha: float = 32.0

@@ -1,5 +1,6 @@
 """Descent: one optimiser step after the other, with their log, averages and resumable state."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +47,10 @@ def descend(
     """
     groups = weight_groups(learner, config)
     trained = [weight for group in groups for weight in group["params"]]
-    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(
+        groups, betas=config.betas, eps=config.epsilon, weight_decay=config.weight_decay
+    )
+    longest = math.inf if config.clip_norm is None else config.clip_norm
     step = load_state(run / STATE, learner, ema, optimizer) if (run / STATE).exists() else 0
     logbook = Logbook(run, step, config, on_progress) if team.rank == 0 else None
 
@@ -57,7 +61,7 @@ def descend(
             group["lr"] = share * group["peak"]
         optimizer.zero_grad(set_to_none=True)
         loss, waited_s = take(step)
-        norm = float(whole(torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)))
+        norm = float(whole(torch.nn.utils.clip_grad_norm_(trained, longest)))
         optimizer.step()
         ema.update(learner, step)
         step += 1
