@@ -351,6 +351,54 @@ def test_half_an_adapter_is_refused(run) -> None:
         the_run(run)
 
 
+LAYER = "gpt_neox.layers.0.mlp.dense_h_to_4h"
+
+
+def test_a_layer_that_should_have_an_adapter_and_has_none_is_named(run) -> None:
+    adapters = torch.load(run / "adapter_model.bin", weights_only=True)
+    kept = {name: tensor for name, tensor in adapters.items() if LAYER not in name}
+    torch.save(kept, run / "adapter_model.bin")
+
+    with pytest.raises(CheckpointError, match=f"names {LAYER} among its target_modules, and adap"):
+        the_run(run)
+
+
+def test_adapters_without_their_settings_are_refused(run) -> None:
+    (run / "adapter_config.json").unlink()
+
+    with pytest.raises(CheckpointError, match=r"it has adapter_model.bin and no adapter_config"):
+        the_run(run)
+
+
+def test_adapters_that_nothing_accounts_for_are_named(whole, tmp_path) -> None:
+    """A checkpoint's file has its adapters once more, beside the settings; here those are gone."""
+    run = shutil.copytree(whole / "run", tmp_path / "run")
+    for file in ("adapter_config.json", "adapter_model.bin"):
+        (run / "checkpoint-20" / file).unlink()
+
+    with pytest.raises(CheckpointError, match=r"an adapter, base_model\.model\.gpt_neox.*lora_A"):
+        the_run(run / "checkpoint-20")
+
+
+@pytest.mark.parametrize("half", ["lora_A.weight", "lora_embedding_A"])
+def test_an_adapter_beside_those_that_were_read_is_named(half, run) -> None:
+    held = torch.load(run / "non_lora_trainables.bin", weights_only=True)
+    held[f"{PEFT}gpt_neox.embed_in.{half}"] = torch.ones(4, 4)
+    torch.save(held, run / "non_lora_trainables.bin")
+
+    with pytest.raises(CheckpointError, match=rf"embed_in\.{half}, which no adapter_config\.json"):
+        the_run(run)
+
+
+def test_an_adapter_in_a_base_is_named(whole, run, tmp_path) -> None:
+    base = shutil.copytree(whole / "base", tmp_path / "base")
+    changed(base, lambda weights: weights.update({f"{LAYER}.lora_A.weight": torch.ones(4, 64)}))
+
+    for read in (lambda: import_backbone(base, tokenizer="bytes"), lambda: the_run(run, base=base)):
+        with pytest.raises(CheckpointError, match=rf"base cannot be used: .*{LAYER}\.lora_A"):
+            read()
+
+
 def test_statistics_of_another_body_are_refused(run) -> None:
     arms = franka_interface(("left",))
     one_less = type(arms)(

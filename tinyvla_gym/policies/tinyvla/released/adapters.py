@@ -1,7 +1,7 @@
 """LoRA adapters of a released run: added into the weights that they adapt, or kept beside them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from tinyvla_gym.errors import CheckpointError
-from tinyvla_gym.policies.tinyvla.released.names import adapted_weight
+from tinyvla_gym.policies.tinyvla.released.names import adapted_weight, is_adapter, our_name
 from tinyvla_gym.policies.tinyvla.released.weights import read_weights
 
 SETTINGS, STEM = "adapter_config.json", "adapter_model"
@@ -60,8 +60,8 @@ class Adapters:
         }
 
 
-def read_adapters(folder: Path, weights: Mapping[str, Tensor]) -> Adapters:
-    """Reads a run's adapters.
+def read_adapters(folder: Path, weights: Mapping[str, Tensor]) -> Adapters | None:
+    """Reads a run's adapters; None if it has none.
 
     Args:
         folder: Holds ``adapter_config.json`` and ``adapter_model``.
@@ -70,7 +70,10 @@ def read_adapters(folder: Path, weights: Mapping[str, Tensor]) -> Adapters:
     Raises:
         CheckpointError: If the files do not fit each other or the weights.
     """
-    rank, alpha, dropout = _numbers(folder, _settings(folder))
+    if not _has_adapters(folder):
+        return None
+    settings = _settings(folder)
+    rank, alpha, dropout = _numbers(folder, settings)
     halves: dict[str, dict[str, Tensor]] = {}
     for name, tensor in read_weights(folder, STEM).items():
         adapted = adapted_weight(name)
@@ -93,12 +96,53 @@ def read_adapters(folder: Path, weights: Mapping[str, Tensor]) -> Adapters:
                 f"{tuple(pair['A'].shape)}, with r={rank} in {SETTINGS}. Is it the right base?",
             )
         pairs[name] = pair["A"], pair["B"]
+    _check_targets(folder, settings.get("target_modules"), pairs)
     return Adapters(rank=rank, alpha=alpha, dropout=dropout, pairs=pairs)
 
 
-def has_adapters(folder: Path) -> bool:
-    """Says whether a folder holds a run's adapters."""
-    return (folder / SETTINGS).is_file()
+def refuse_strays(folder: Path, names: Iterable[str], adapted: Collection[str] = ()) -> None:
+    """Refuses adapters among a folder's other weights, where they would be lost.
+
+    Args:
+        folder: For the message.
+        names: Of its weights, as they are in its files.
+        adapted: Our names of the weights whose adapters were read; a run may hold those twice.
+
+    Raises:
+        CheckpointError: It names the first one.
+    """
+    for name in filter(is_adapter, names):
+        found = adapted_weight(name)
+        if found is None or found[0] not in adapted:
+            raise CheckpointError(
+                folder,
+                f"its weights hold an adapter, {name}, which no {SETTINGS} and {STEM} account for. "
+                "Copy both from the run, or merge the adapters first.",
+            )
+
+
+def _has_adapters(folder: Path) -> bool:
+    if (folder / SETTINGS).is_file():
+        return True
+    alone = sorted(path.name for path in folder.glob(f"{STEM}.*"))
+    if alone:
+        raise CheckpointError(
+            folder, f"it has {alone[0]} and no {SETTINGS}, which says their scale. Copy it there."
+        )
+    return False
+
+
+def _check_targets(folder: Path, targets: Any, pairs: Collection[str]) -> None:
+    """Every layer that the settings name by its full path must have its adapter."""
+    for target in targets if isinstance(targets, list) else ():
+        released = f"{target}.weight"
+        ours = our_name(released)
+        if ours != released and ours not in pairs:
+            raise CheckpointError(
+                folder,
+                f"{SETTINGS} names {target} among its target_modules, and {STEM} has no adapter of "
+                "it. Do both come from the same run? Copy them again.",
+            )
 
 
 def _settings(folder: Path) -> dict[str, Any]:

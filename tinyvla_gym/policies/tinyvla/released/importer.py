@@ -21,8 +21,8 @@ from tinyvla_gym.policies.tinyvla.pretrained import Pretrained
 from tinyvla_gym.policies.tinyvla.released.adapters import (
     SETTINGS,
     Adapters,
-    has_adapters,
     read_adapters,
+    refuse_strays,
 )
 from tinyvla_gym.policies.tinyvla.released.names import renamed
 from tinyvla_gym.policies.tinyvla.released.settings import (
@@ -53,10 +53,7 @@ def import_backbone(folder: Path, *, tokenizer: str | None = None) -> Pretrained
     """
     settings = read_settings(folder)
     options = backbone_options(folder, settings, _vocabulary(tokenizer, folder))
-    weights = {
-        name.removeprefix(_PART): tensor
-        for name, tensor in renamed(read_weights(folder, MODEL, "pytorch_model")).items()
-    }
+    weights = {name.removeprefix(_PART): tensor for name, tensor in _whole_weights(folder).items()}
     config = TinyVLAConfig(backbone="llava_pythia", backbone_options=options)
     wanted = build_backbone(config, 1).state_dict()
     check_weights(folder, weights, wanted, remedy="Do its weights and config.json belong together?")
@@ -130,11 +127,18 @@ def import_run(
 
 def _run_weights(folder: Path, base: Path | None) -> tuple[dict[str, Tensor], Adapters | None]:
     """Base, then what the run says itself; and what its adapters add, if it has any."""
-    weights: dict[str, Tensor] = {}
-    if base is not None:
-        weights |= renamed(read_weights(base, MODEL, "pytorch_model"))
-    weights |= renamed(read_weights(folder, NON_LORA, MODEL, "pytorch_model"))
-    return weights, read_adapters(folder, weights) if has_adapters(folder) else None
+    held = read_weights(folder, NON_LORA, MODEL, "pytorch_model")
+    weights = {**(_whole_weights(base) if base is not None else {}), **renamed(held)}
+    adapters = read_adapters(folder, weights)
+    refuse_strays(folder, held, adapters.pairs if adapters is not None else ())
+    return weights, adapters
+
+
+def _whole_weights(folder: Path) -> dict[str, Tensor]:
+    """Reads the weights of a base, which has no adapters."""
+    held = read_weights(folder, MODEL, "pytorch_model")
+    refuse_strays(folder, held)
+    return renamed(held)
 
 
 def _keep(

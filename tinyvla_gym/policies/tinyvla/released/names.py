@@ -57,14 +57,22 @@ def our_name(released: str) -> str:
 
 
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Gives a file's weights our names, in float32; adapters, buffers and the language head go."""
+    """Gives a file's weights our names, in float32; adapters, buffers and the language head go.
+
+    Adapters are the business of ``adapters.refuse_strays`` and ``adapters.read_adapters``.
+    """
     found: dict[str, Tensor] = {}
     for name, tensor in weights.items():
         plain = _WRAPPERS.sub("", _PREFIXES.sub("", name))
-        if "lora_" in plain or plain == LANGUAGE_HEAD or _BUFFERS.search(plain):
+        if is_adapter(plain) or plain == LANGUAGE_HEAD or _BUFFERS.search(plain):
             continue
         found[our_name(plain)] = tensor.float()
     return found
+
+
+def is_adapter(name: str) -> bool:
+    """Says whether a weight is part of an adapter."""
+    return "lora_" in name
 
 
 def adapted_weight(name: str) -> tuple[str, str] | None:
