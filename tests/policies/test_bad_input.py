@@ -8,6 +8,8 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
+from fakes import an_observation
+from pretrained_models import TINY
 from released_folders import INTERFACE, the_run, write_base, write_run
 from safetensors.torch import load_file, save_file
 from tiny_models import CONFIG, a_policy
@@ -156,6 +158,15 @@ def a_sentence_longer_than_the_context(place):
     policy.model.tokenize(["go on " * 60])
 
 
+def more_words_than_nano_reads(place):
+    load_policy(saved(place)).plan(an_observation(instruction="go on " * 17))
+
+
+def more_pieces_than_pretrained_nano_reads(place):
+    policy = load_policy(saved(place, TINY))
+    policy.plan(an_observation(instruction="go on " * 60))
+
+
 def statistics_of_another_body(place):
     path = saved(place) / "config.json"
     change_json(path, lambda facts: facts["normalizer"]["state"].pop("tcp_x_m"))
@@ -207,6 +218,8 @@ CASES = {
     ),
     more_cameras_than_places: Case("places for 60", "4 cameras make 64 tokens", "Use 1 to 3"),
     a_sentence_longer_than_the_context: Case("go on", "places for", "Use a shorter sentence"),
+    more_words_than_nano_reads: Case("go on", "34 words", "Use a shorter sentence"),
+    more_pieces_than_pretrained_nano_reads: Case("go on", "362 pieces", "Use a shorter sentence"),
     statistics_of_another_body: Case("config.json", "tcp_x_m", "Use the statistics of the data"),
     released_statistics_of_another_body: Case(
         "dataset_stats.pkl", "qpos_mean has shape (14,)", "Name the interface that the data had"

@@ -1,17 +1,30 @@
 """Tests for policies/tinyvla/text.py."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tinyvla_gym
+from tinyvla_gym.envs.reach import TEMPLATES
+from tinyvla_gym.errors import InstructionError
 from tinyvla_gym.interface import INSTRUCTION_CHARACTERS
 from tinyvla_gym.policies.tinyvla.text import SentenceEncoder, tokenize
 from tinyvla_gym.policies.words import BUCKETS, PIECES, WORDS, pieces
 
 torch.manual_seed(0)
 ENCODER = SentenceEncoder(16).eval()
-SENTENCES = st.text(INSTRUCTION_CHARACTERS, max_size=256)
+ANY = st.text(INSTRUCTION_CHARACTERS, max_size=256)
+
+
+def number_of_words(sentence):
+    return len("".join(c if c.isalnum() else " " for c in sentence).split())
+
+
+SENTENCES = ANY.filter(lambda sentence: number_of_words(sentence) <= WORDS)
 
 
 @torch.no_grad()
@@ -38,10 +51,15 @@ def test_a_sentence_is_a_table_of_words_and_pieces() -> None:
     assert (table[0, 0] > 0).sum() == 3  # <go>, <go, go>
 
 
-@given(SENTENCES)
-def test_every_sentence_fits_the_table(sentence) -> None:
+@given(ANY)
+def test_every_sentence_fits_the_table_or_is_refused(sentence) -> None:
+    if number_of_words(sentence) > WORDS:
+        with pytest.raises(InstructionError):
+            tokenize([sentence])
+        return
     table = tokenize([sentence])
 
+    assert int((table[0] > 0).any(-1).sum()) == number_of_words(sentence)
     assert table.min() >= 0
     assert table.max() <= BUCKETS
 
@@ -58,11 +76,24 @@ def test_digits_are_read() -> None:
     assert apart("press button 1", "press button 2") > 1e-3
 
 
-def test_words_beyond_the_thirty_second_are_not_read() -> None:
+def test_a_sentence_of_more_than_32_words_is_refused_not_cut() -> None:
     long = ["word"] * WORDS
 
-    assert torch.equal(tokenize([" ".join(long)]), tokenize([" ".join([*long, "more"])]))
     assert not torch.equal(tokenize([" ".join(long)]), tokenize([" ".join([*long[1:], "more"])]))
+    with pytest.raises(InstructionError, match=r"has 33 words; .* places for 32\. Use a shorter"):
+        tokenize(["go", " ".join([*long, "more"])])
+
+
+def test_every_sentence_that_comes_with_the_package_fits() -> None:
+    file = Path(tinyvla_gym.__file__).parent / "envs" / "metaworld_sentences.json"
+    rows = json.loads(file.read_text()).values()
+    metaworld = [s for row in rows for s in (row["default"], *row["train"], *row["heldout"])]
+    toy = [template.format("red") for templates in TEMPLATES.values() for template in templates]
+
+    table = tokenize([*metaworld, *toy])
+
+    assert len(table) == 50 * 21 + 10
+    assert int((table > 0).any(-1).sum(1).max()) == 14
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,11 @@ from tinyvla_gym.policies.words import BUCKETS, WORDS, piece_ids
 
 
 def tokenize(sentences: Sequence[str]) -> Tensor:
-    """Hashes sentences; shape (B, T, G)."""
+    """Hashes sentences; shape (B, T, G).
+
+    Raises:
+        InstructionError: If one has more words than there are places.
+    """
     return torch.from_numpy(np.stack([piece_ids(sentence) for sentence in sentences]))
 
 

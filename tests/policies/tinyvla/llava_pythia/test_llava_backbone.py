@@ -172,6 +172,14 @@ def test_a_sentence_longer_than_the_context_is_refused() -> None:
         backbone.tokenize(["go " * 80])
 
 
+def test_the_packages_longest_sentence_fits_beside_three_cameras_even_in_bytes() -> None:
+    sentence = "close the fingers around the puck and transport it to the floating target"
+    with torch.device("meta"):
+        backbone = LlavaPythia(3, **options("s"))
+
+    assert backbone.tokenize([sentence]).shape[1] - 1 + 3 * 576 <= 2048
+
+
 IMPOSSIBLE = {
     "no tower": ({"vision": {**VISION, "model_type": "resnet"}}, "no vision tower 'resnet'"),
     "no layer": ({"layer": 4}, "layer=4 is none of the tower's 4 hidden states"),
