@@ -1,11 +1,7 @@
 """Any compact image-text-to-text model of transformers as a backbone.
 
 The model's own forward pass is run, so that its masks and positions are its own. What differs
-from one family to the next is how pictures are handed over; the signature tells:
-
-    ``image_grid_thw``         Qwen-VL and kin: patches in a row
-    ``pixel_attention_mask``   Idefics, SmolVLM: (B, pictures, 3, S, S)
-    neither                    InternVL, PaliGemma, LLaVA: (B * pictures, 3, S, S)
+from one family to the next is in ``vlm_families``.
 
 Shapes: B batch, S side of the picture [px], L pieces of the prompt, T tokens, C features.
 """
@@ -24,6 +20,7 @@ from tinyvla_gym.policies.tinyvla.backbone import Tokens
 from tinyvla_gym.policies.tinyvla.pictures import PicturePath, Pictures
 from tinyvla_gym.policies.tinyvla.prompts import Prompts
 from tinyvla_gym.policies.tinyvla.trimming import trimmed
+from tinyvla_gym.policies.tinyvla.vlm_families import check_family, handed_over, kinds, marks
 from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
 
 HALF = (0.5, 0.5, 0.5)
@@ -70,7 +67,7 @@ class VlmBackbone(nn.Module):
 
         Raises:
             UnknownNameError: If transformers has no such image-text-to-text model.
-            ConfigError: If the parts do not fit each other.
+            ConfigError: If the parts do not fit each other, or the family needs more than pictures.
             CheckpointError: If the vocabulary's file is missing or damaged.
         """
         super().__init__()
@@ -83,6 +80,7 @@ class VlmBackbone(nn.Module):
         if "{instruction}" not in after:
             raise ConfigError(f"The prompt {after!r} has no place for the {{instruction}}.")
         self.vlm: Any = AutoModel.from_config(config)
+        check_family(self.vlm)
         self.width = int(text.hidden_size)
         self.pictures = Pictures(
             side=side, path=picture_path, crop_frac=crop_frac, mean=mean, std=std
@@ -136,10 +134,7 @@ class VlmBackbone(nn.Module):
         pixels = pixels.to(self.vlm.dtype).contiguous()  # (B, cameras, 3, S, S)
         given = handed_over(pixels, self.vlm.config, self._accepts)
         ids, mask = self._spliced(words, self._tokens_per_picture(pixels))
-        if "mm_token_type_ids" in self._accepts:
-            given["mm_token_type_ids"] = (ids == _picture_id(self.vlm.config)).int()
-        if "token_type_ids" in self._accepts:
-            given["token_type_ids"] = torch.zeros_like(ids)  # PaliGemma: all of it is the prompt
+        given |= kinds(ids, self.vlm.config, self._accepts)
         seen = self.vlm(
             input_ids=ids,
             attention_mask=mask.long(),
@@ -166,61 +161,20 @@ class VlmBackbone(nn.Module):
     def _spliced(self, words: Tensor, per_picture: int) -> tuple[Tensor, Tensor]:
         """Puts the pictures' marks in their place; ids and mask (B, T)."""
         words, counts, place = trimmed(words)
-        config = self.vlm.config
-        mark = [_picture_id(config)] * per_picture
-        frame = [getattr(config, f"vision_{end}_token_id", None) for end in ("start", "end")]
-        if None not in frame:  # Qwen-VL tells one picture from the next by these
-            mark = [frame[0], *mark, frame[1]]
-        marks = words.new_tensor(mark * self._cameras).expand(len(words), -1)
-        if words.shape[1] - 1 + marks.shape[1] > self._places:
+        pictures = words.new_tensor(marks(self.vlm.config, per_picture) * self._cameras)
+        pictures = pictures.expand(len(words), -1)
+        if words.shape[1] - 1 + pictures.shape[1] > self._places:
             raise InstructionError(
-                f"{self._cameras} cameras make {marks.shape[1]} tokens and the longest prompt "
+                f"{self._cameras} cameras make {pictures.shape[1]} tokens and the longest prompt "
                 f"{words.shape[1] - 1} more; the model has places for {self._places}. Use fewer "
                 "cameras, smaller pictures or a shorter sentence."
             )
-        seen = counts.new_ones(marks.shape)
+        seen = counts.new_ones(pictures.shape)
         text = words.clamp(min=0)  # a padded place may hold any piece
         return (
-            torch.cat([text[:, :place], marks, text[:, place + 1 :]], dim=1),
+            torch.cat([text[:, :place], pictures, text[:, place + 1 :]], dim=1),
             torch.cat([counts[:, :place], seen, counts[:, place + 1 :]], dim=1),
         )
-
-
-def handed_over(
-    pixels: Tensor, config: PretrainedConfig, accepts: frozenset[str]
-) -> dict[str, Tensor]:
-    """Arranges pictures as a family of models takes them.
-
-    Args:
-        pixels: Shape (B, pictures, 3, S, S).
-        config: The model's.
-        accepts: Arguments of its forward pass.
-
-    Raises:
-        ConfigError: If S does not divide into the model's patches.
-    """
-    if "image_grid_thw" in accepts:
-        return _in_patches(pixels.flatten(0, 1), config.vision_config)
-    if "pixel_attention_mask" in accepts:
-        return {"pixel_values": pixels}
-    return {"pixel_values": pixels.flatten(0, 1)}
-
-
-def _in_patches(pixels: Tensor, eyes: Any) -> dict[str, Tensor]:
-    """Cuts pictures (N, 3, S, S) into a row of patches, grouped as they will be merged."""
-    patch, merge, frames = eyes.patch_size, eyes.spatial_merge_size, eyes.temporal_patch_size
-    count, colours, side, _ = pixels.shape
-    if side % (patch * merge):
-        raise ConfigError(f"side={side} must be a multiple of {patch * merge} for these eyes.")
-    cells = side // patch
-    halves = (cells // merge, merge, patch)
-    film = pixels[:, None].expand(-1, frames, -1, -1, -1)  # one picture is a film that stands still
-    film = film.reshape(count, frames, colours, *halves, *halves)
-    rows = film.permute(0, 3, 6, 4, 7, 2, 1, 5, 8)  # (N, big, big, small, small, 3, frames, ...)
-    return {
-        "pixel_values": rows.reshape(count * cells * cells, -1),
-        "image_grid_thw": torch.tensor([[1, cells, cells]] * count, device=pixels.device),
-    }
 
 
 def _config(facts: Mapping[str, Any], layers: int | None) -> PretrainedConfig:
@@ -239,10 +193,3 @@ def _config(facts: Mapping[str, Any], layers: int | None) -> PretrainedConfig:
         if getattr(text, "layer_types", None):
             text.layer_types = text.layer_types[:layers]
     return config
-
-
-def _picture_id(config: Any) -> int:
-    for name in ("image_token_id", "image_token_index"):
-        if getattr(config, name, None) is not None:
-            return int(getattr(config, name))
-    raise ConfigError(f"The config of {config.model_type} does not say which token is a picture.")
