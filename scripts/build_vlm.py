@@ -33,7 +33,7 @@ from torch.nn import functional as F
 from transformers import CLIPVisionModel, GPTNeoXForCausalLM
 
 from tinyvla_gym.cli.progress import Show, progress
-from tinyvla_gym.errors import CheckpointError, TinyVLAError
+from tinyvla_gym.errors import CheckpointError, ConfigError, TinyVLAError
 from tinyvla_gym.policies.tinyvla.llava_pythia.backbone import LlavaPythia
 from tinyvla_gym.policies.tinyvla.llava_pythia.talks import (
     UNSAID,
@@ -235,8 +235,33 @@ def share(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
+def check(build: Build) -> None:
+    """Refuses numbers with which nothing would be learnt.
+
+    Raises:
+        ConfigError: It names the option and what it must be.
+    """
+    for name, numbers in (
+        ("epochs", (build.epochs,)),
+        ("batches", build.batches),
+        ("parts", (build.parts,)),
+    ):
+        if min(numbers) < 1:
+            raise ConfigError(f"--{name} {' '.join(map(str, numbers))} must be 1 or more.")
+    if not all(0 < rate < math.inf for rate in build.rates):
+        raise ConfigError(f"--rates {' '.join(map(str, build.rates))} must be positive numbers.")
+    try:
+        torch.zeros(1, device=build.device)
+    except (AssertionError, RuntimeError) as error:
+        raise ConfigError(
+            f"--device {build.device} is not to be had here: {str(error).splitlines()[0]} "
+            "Choose cpu, or cuda where there is a GPU."
+        ) from error
+
+
 def main(build: Build) -> None:
     """Does the stages that are not done yet."""
+    check(build)
     speaker, options = grafted(build)
     vocabulary, backbone = speaker.backbone.vocabulary, speaker.backbone
     longest = backbone.body.config.max_position_embeddings - backbone.eyes.patches + 1
@@ -250,7 +275,7 @@ def main(build: Build) -> None:
             if (build.out / name).is_dir():
                 load_backbone(build.out / name).load_into(backbone)
                 continue
-            talks = read_talks(data, images)
+            talks = read_talks(data, images, seen=form is caption)
             texts = [form(turns, picture, vocabulary).cut(longest) for turns, picture in talks]
             Lesson(speaker, texts, stage, build, show).learn(build.out / f"{name}.csv", name)
             save_backbone(build.out / name, "llava_pythia", options, backbone.cpu())

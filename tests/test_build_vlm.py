@@ -15,7 +15,7 @@ from scripts.build_vlm import Build, grafted, main
 from tinyvla_gym.data.places import ROOT_VARIABLE
 from tinyvla_gym.demonstrations import Plan, collect
 from tinyvla_gym.envs.registration import REACH_ID
-from tinyvla_gym.errors import CheckpointError, DatasetError
+from tinyvla_gym.errors import CheckpointError, ConfigError, DatasetError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build_backbone
 from tinyvla_gym.policies.tinyvla.llava_pythia.talks import (
     UNSAID,
@@ -226,6 +226,38 @@ def test_damaged_talks_are_named(text, complaint, tmp_path) -> None:
 
     with pytest.raises(DatasetError, match=rf"talks\.json cannot be used: .*{complaint}"):
         read_talks(tmp_path / "talks.json", tmp_path)
+
+
+def test_a_caption_without_its_picture_is_named(tmp_path) -> None:
+    """It would be learnt as the caption of the vocabulary's first piece."""
+    turns = [{"value": "What?"}, {"value": "A cat."}]
+    write_json(tmp_path / "captions.json", [{"conversations": turns}])
+
+    assert len(read_talks(tmp_path / "captions.json", tmp_path)) == 1
+    with pytest.raises(DatasetError, match=r"record 0 has no 'image'.*or leave the record out"):
+        read_talks(tmp_path / "captions.json", tmp_path, seen=True)
+
+
+def test_blind_talks_teach_no_captions(toy, tmp_path) -> None:
+    with pytest.raises(DatasetError, match="has no 'image', and a caption needs one"):
+        main(replace(toy, captions=toy.talks, caption_images=toy.talk_images, out=tmp_path))
+
+
+NUMBERS = {
+    "no epoch": ({"epochs": 0}, "--epochs 0 must be 1 or more"),
+    "an empty batch": ({"batches": (8, 0)}, "--batches 8 0 must be 1 or more"),
+    "no part": ({"parts": 0}, "--parts 0 must be 1 or more"),
+    "a rate that unlearns": ({"rates": (1e-3, -1.0)}, "--rates 0.001 -1.0 must be positive"),
+    "no rate": ({"rates": (float("nan"), 1e-3)}, "--rates nan 0.001 must be positive"),
+    "no such device": ({"device": "abacus"}, "--device abacus is not to be had here.*Choose cpu"),
+}
+
+
+@pytest.mark.parametrize(("changes", "complaint"), NUMBERS.values(), ids=NUMBERS)
+def test_numbers_that_teach_nothing_are_refused(changes, complaint, toy, tmp_path) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        main(replace(toy, out=tmp_path / "new", **changes))
+    assert not (tmp_path / "new").exists()
 
 
 def test_parts_that_are_not_there_are_named(toy, tmp_path) -> None:

@@ -58,8 +58,7 @@ def sharded_base(place):
     return folder
 
 
-def sharded_vlm(place):
-    """A model of transformers in several files; gives the second one's."""
+def a_vlm():
     kind = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
     config = AutoConfig.for_model(
@@ -68,8 +67,12 @@ def sharded_vlm(place):
         text_config={"model_type": "llama", **kind, **heads, "vocab_size": 300},
         image_token_id=290,
     )
-    model = AutoModelForImageTextToText.from_config(config)
-    model.save_pretrained(place / "vlm", max_shard_size="20KB")
+    return AutoModelForImageTextToText.from_config(config)
+
+
+def sharded_vlm(place):
+    """A model of transformers in several files; gives the second one's."""
+    a_vlm().save_pretrained(place / "vlm", max_shard_size="20KB")
     return sorted((place / "vlm").glob("model-*.safetensors"))[1]
 
 
@@ -114,6 +117,48 @@ def a_missing_shard_of_transformers(place):
             {k: SHARD for k, file in index["weight_map"].items() if file == shard.name}
         ),
     )
+    import_vlm(place / "vlm", tokenizer="bytes")
+
+
+def a_missing_key_of_transformers(place):
+    a_vlm().save_pretrained(place / "vlm")
+    key = "model.text_model.norm.weight"
+    change_weights(place / "vlm" / "model.safetensors", lambda held: held.pop(key))
+    import_vlm(place / "vlm", tokenizer="bytes")
+
+
+def a_missing_key_of_a_base(place):
+    key = "gpt_neox.final_layer_norm.bias"
+    change_weights(write_base(place / "base") / "model.safetensors", lambda held: held.pop(key))
+    import_backbone(place / "base", tokenizer="bytes")
+
+
+def another_base_than_the_runs(place):
+    strange = {"wings": torch.ones(1)}
+    base = write_base(place / "base")
+    change_weights(base / "model.safetensors", lambda held: held.update(strange))
+    the_run(write_run(place / "run"), base=base)
+
+
+def a_null_among_a_bases_settings(place):
+    change_json(write_base(place / "base") / "config.json", lambda f: f.update(hidden_size=None))
+    import_backbone(place / "base", tokenizer="bytes")
+
+
+def a_null_among_a_runs_settings(place):
+    change_json(write_run(place / "run") / "config.json", lambda f: f.update(chunk_size=None))
+    the_run(place / "run")
+
+
+def a_null_among_colours(place):
+    path = write_base(place / "base") / "preprocessor_config.json"
+    change_json(path, lambda facts: facts.update(image_mean=None))
+    import_backbone(place / "base", tokenizer="bytes")
+
+
+def a_vlm_without_a_picture_size(place):
+    a_vlm().save_pretrained(place / "vlm")
+    change_json(place / "vlm" / "config.json", lambda facts: facts.update(vision_config=None))
     import_vlm(place / "vlm", tokenizer="bytes")
 
 
@@ -209,6 +254,19 @@ CASES = {
     a_missing_shard: Case(SHARD, "it has no", "fetch or copy it again"),
     a_truncated_shard_of_transformers: Case(SHARD, "cut short", "fetch them again"),
     a_missing_shard_of_transformers: Case(SHARD, "it has no", "fetch them again"),
+    a_missing_key_of_transformers: Case(
+        "model.safetensors", "missing weights: text_model.norm.weight", "Fetch or copy both again"
+    ),
+    a_missing_key_of_a_base: Case(
+        "model.safetensors", "body.final_layer_norm.bias", "Fetch or copy both again"
+    ),
+    another_base_than_the_runs: Case(
+        "non_lora_trainables.bin", "unexpected weights: wings", "the base that it began from?"
+    ),
+    a_null_among_a_bases_settings: Case("config.json", "null for 'hidden_size'", "copy it again"),
+    a_null_among_a_runs_settings: Case("config.json", "chunk_size=None", "say there how many"),
+    a_null_among_colours: Case("preprocessor_config.json", "'image_mean'", "copy it again"),
+    a_vlm_without_a_picture_size: Case("config.json", "no picture size", "say with side"),
     a_missing_key: Case("model.safetensors", "missing weights: norm.weight", "copy it again"),
     an_unexpected_key: Case("model.safetensors", "unexpected weights: wings", "copy it again"),
     a_backbones_missing_key: Case("model.safetensors", "projector.0.bias", "copy it again"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from fakes import INTERFACE, an_observation
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from tinyvla_gym.contracts import check_policy
 from tinyvla_gym.errors import CheckpointError, ConfigError, UnknownNameError
@@ -212,6 +212,21 @@ def test_a_weight_that_is_missing_or_too_many_is_named(policy, tmp_path) -> None
     with pytest.raises(
         CheckpointError, match=r"missing weights: projector\.2\.bias; unexpected .*stray"
     ):
+        load(folder)
+
+
+def test_what_helps_against_strange_weights_and_missing_statistics_is_said(
+    policy, tmp_path
+) -> None:
+    folder = write_folder(tmp_path / "released", policy.model)
+    weights = load_file(folder / "model.safetensors")
+    save_file({**weights, "stray": torch.ones(1)}, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors .*stray.*Fetch or copy both"):
+        load(folder)
+
+    facts = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**facts, "norm_stats": None}))
+    with pytest.raises(CheckpointError, match=r"config\.json has no norm_stats.*fetch it again"):
         load(folder)
 
 

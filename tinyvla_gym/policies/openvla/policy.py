@@ -17,10 +17,12 @@ from tinyvla_gym.policies.openvla.actions import ActionRange, to_normal
 from tinyvla_gym.policies.openvla.model import OPENVLA_7B, OpenVLA, Sizes
 from tinyvla_gym.policies.openvla.weights import renamed
 from tinyvla_gym.policies.policy import PolicySpec
-from tinyvla_gym.policies.tinyvla.released.weights import read_weights
+from tinyvla_gym.policies.tinyvla.foreign import TOGETHER
+from tinyvla_gym.policies.tinyvla.released.weights import read_weights, weights_file
 from tinyvla_gym.policies.tinyvla.strict import check_weights
 from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
 
+STEMS = ("model", "pytorch_model")
 PROMPT = "In: What action should the robot take to {}?\nOut:"
 BEGIN, SPACE = 1, 29871
 """Llama's <s>, and the lone space that stood before every action in training."""
@@ -136,17 +138,24 @@ class OpenVLAPolicy:
                 they are read.
 
         Raises:
-            CheckpointError: If a file is missing or damaged, a weight is missing, unexpected or
-                misshaped, or the hub does not give the folder.
+            CheckpointError: If a file or its statistics are missing or damaged, a weight is
+                missing, unexpected or misshaped, or the hub does not give the folder.
             UnknownNameError: If the folder has no statistics of that dataset.
         """
         folder = find_folder(where)
         facts = _facts(folder)
         names = interface.action
-        actions = ActionRange.from_statistics(facts.get("norm_stats", {}), statistics, names)
-        weights = renamed(read_weights(folder, "model", "pytorch_model"))
+        known = facts.get("norm_stats")
+        if not isinstance(known, dict):
+            raise CheckpointError(
+                folder,
+                "config.json has no norm_stats, which say what actions mean; fetch it again.",
+            )
+        actions = ActionRange.from_statistics(known, statistics, names)
+        weights = renamed(read_weights(folder, *STEMS))
         model = _built(sizes, dtype)
-        check_weights(folder, weights, model.state_dict())
+        file = weights_file(folder, *STEMS) or folder
+        check_weights(file, weights, model.state_dict(), remedy=TOGETHER)
         model.load_state_dict(weights)
         vocabulary = read_vocabulary(str(folder / "tokenizer.json"))
         return cls(model, sizes, interface, actions, vocabulary)

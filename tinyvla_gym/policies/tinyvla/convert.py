@@ -1,12 +1,12 @@
 """From other people's folders to ours: which importer, told by what the folder says of itself."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinyvla_gym.errors import CheckpointError, ConfigError
 from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build_backbone
+from tinyvla_gym.policies.tinyvla.foreign import read_json
 from tinyvla_gym.policies.tinyvla.hub_models import import_vlm
 from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm
 from tinyvla_gym.policies.tinyvla.pretrained import Pretrained, save_backbone
@@ -104,9 +104,6 @@ def _facts(source: Path) -> dict[str, object]:
     for place in (source, source.parent):
         path = place / "config.json"
         if source.is_dir() and path.is_file():
-            try:
-                return dict(json.loads(path.read_text()))
-            except (OSError, TypeError, ValueError) as error:
-                raise CheckpointError(place, f"config.json is damaged: {error}") from error
+            return read_json(path)
     problem = "it has no config.json." if source.is_dir() else "there is no such folder."
     raise CheckpointError(source, problem)

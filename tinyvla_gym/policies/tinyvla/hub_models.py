@@ -1,6 +1,5 @@
 """From a vision-language model's folder, as transformers saves it, to a backbone."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ from transformers import AutoModel
 
 from tinyvla_gym.errors import CheckpointError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build_backbone
+from tinyvla_gym.policies.tinyvla.foreign import TOGETHER, colours, read_json, vocabulary_file
 from tinyvla_gym.policies.tinyvla.pretrained import Pretrained
-from tinyvla_gym.policies.tinyvla.released.weights import read_weights
+from tinyvla_gym.policies.tinyvla.released.weights import read_weights, weights_file
 from tinyvla_gym.policies.tinyvla.strict import check_weights
-from tinyvla_gym.policies.tinyvla.vocabulary import FILE as VOCABULARY
 
-BYTES = "bytes"
+STEMS = ("model", "pytorch_model")
 
 
 def import_vlm(
@@ -38,25 +37,21 @@ def import_vlm(
     Raises:
         CheckpointError: If a file is missing or damaged, or weights are missing or unexpected.
     """
-    facts = _json(folder / "config.json")
+    facts = read_json(folder / "config.json")
     options: dict[str, Any] = {
         "vlm": facts,
         "side": side or _side(folder, facts),
         "layers": layers,
         "hidden": hidden,
-        "tokenizer": _vocabulary(folder, tokenizer),
+        "tokenizer": vocabulary_file(tokenizer, folder),
+        **colours(folder),
     }
-    if (folder / "preprocessor_config.json").is_file():
-        colours = _json(folder / "preprocessor_config.json")
-        for ours, theirs in (("mean", "image_mean"), ("std", "image_std")):
-            if theirs in colours:
-                options[ours] = tuple(colours[theirs])
     backbone = build_backbone(TinyVLAConfig(backbone="vlm", backbone_options=options), 1)
     wanted = backbone.state_dict()
     held = {f"vlm.{name}": tensor for name, tensor in _model(folder).state_dict().items()}
     # What is left over are the language layers above the last one that is kept.
     weights = {name: held[name].float() for name in wanted if name in held}
-    check_weights(folder, weights, wanted)
+    check_weights(_file(folder), weights, wanted, remedy=TOGETHER)
     return Pretrained(name="vlm", options=options, weights=weights, source=str(folder))
 
 
@@ -75,41 +70,33 @@ def _model(folder: Path) -> nn.Module:
     unexpected = [name for name in report["unexpected_keys"] if "lm_head" not in name]
     for what, names in (("missing", report["missing_keys"]), ("unexpected", unexpected)):
         if names:
-            raise CheckpointError(folder, f"{what} weights: {', '.join(sorted(names)[:5])}.")
+            raise CheckpointError(
+                _file(folder), f"{what} weights: {', '.join(sorted(names)[:5])}. {TOGETHER}"
+            )
     return model
+
+
+def _file(folder: Path) -> Path:
+    """The weights' file, for messages."""
+    return weights_file(folder, *STEMS) or folder
 
 
 def _culprit(folder: Path) -> str:
     """Says which of a folder's weight files cannot be read; nothing if all can."""
     try:
-        read_weights(folder, "model", "pytorch_model")
+        read_weights(folder, *STEMS)
     except CheckpointError as error:
         return str(error).partition(" cannot be used: ")[2]
     return ""
 
 
 def _side(folder: Path, facts: dict[str, Any]) -> int:
-    size = facts.get("vision_config", {}).get("image_size")
+    eyes = facts.get("vision_config")
+    size = eyes.get("image_size") if isinstance(eyes, dict) else None
     size = size[0] if isinstance(size, list) and size else size
     if not isinstance(size, int):
         raise CheckpointError(
-            folder, "config.json names no picture size; say what the model's eyes shall read."
+            folder,
+            "config.json names no picture size; say with side what the model's eyes shall read.",
         )
     return size
-
-
-def _vocabulary(folder: Path, given: str | None) -> str:
-    if given is not None:
-        return "" if given == BYTES else given
-    if (folder / VOCABULARY).is_file():
-        return str(folder / VOCABULARY)
-    raise CheckpointError(
-        folder, f"it has no {VOCABULARY}. Copy it from where the weights came from, or name one."
-    )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, TypeError, ValueError) as error:
-        raise CheckpointError(path.parent, f"{path.name} is missing or damaged: {error}") from error

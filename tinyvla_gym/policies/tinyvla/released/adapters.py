@@ -1,6 +1,5 @@
 """LoRA adapters of a released run: added into the weights that they adapt, or kept beside them."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from tinyvla_gym.errors import CheckpointError
+from tinyvla_gym.policies.tinyvla.foreign import read_json
 from tinyvla_gym.policies.tinyvla.released.names import adapted_weight, is_adapter, our_name
 from tinyvla_gym.policies.tinyvla.released.weights import read_weights
 
@@ -72,7 +72,7 @@ def read_adapters(folder: Path, weights: Mapping[str, Tensor]) -> Adapters | Non
     """
     if not _has_adapters(folder):
         return None
-    settings = _settings(folder)
+    settings = read_json(folder / SETTINGS)
     rank, alpha, dropout = _numbers(folder, settings)
     halves: dict[str, dict[str, Tensor]] = {}
     for name, tensor in read_weights(folder, STEM).items():
@@ -143,16 +143,6 @@ def _check_targets(folder: Path, targets: Any, pairs: Collection[str]) -> None:
                 f"{SETTINGS} names {target} among its target_modules, and {STEM} has no adapter of "
                 "it. Do both come from the same run? Copy them again.",
             )
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads((folder / SETTINGS).read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(folder, f"{SETTINGS} is missing or damaged: {error}") from error
-    if not isinstance(settings, dict):
-        raise CheckpointError(folder, f"{SETTINGS} is damaged: it holds no settings.")
-    return settings
 
 
 def _numbers(folder: Path, settings: dict[str, Any]) -> tuple[int, float, float]:

@@ -14,6 +14,7 @@ from tinyvla_gym.errors import CheckpointError
 from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.policy import PolicySpec
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig, build, build_backbone
+from tinyvla_gym.policies.tinyvla.foreign import PREPROCESSOR, TOGETHER, vocabulary_file
 from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
@@ -31,13 +32,12 @@ from tinyvla_gym.policies.tinyvla.released.settings import (
     run_config,
 )
 from tinyvla_gym.policies.tinyvla.released.statistics import released_normalizer
-from tinyvla_gym.policies.tinyvla.released.weights import read_weights
+from tinyvla_gym.policies.tinyvla.released.weights import read_weights, weights_file
 from tinyvla_gym.policies.tinyvla.saving import load_adapted
 from tinyvla_gym.policies.tinyvla.strict import check_weights
-from tinyvla_gym.policies.tinyvla.vocabulary import FILE as VOCABULARY
 
-MODEL, NON_LORA, STATISTICS = "model", "non_lora_trainables", "dataset_stats.pkl"
-BYTES = "bytes"
+WHOLE, STATISTICS = ("model", "pytorch_model"), "dataset_stats.pkl"
+PARTS = ("non_lora_trainables", *WHOLE)
 _PART = "backbone."
 
 
@@ -52,11 +52,11 @@ def import_backbone(folder: Path, *, tokenizer: str | None = None) -> Pretrained
         CheckpointError: If a file is missing, damaged, or does not fit.
     """
     settings = read_settings(folder)
-    options = backbone_options(folder, settings, _vocabulary(tokenizer, folder))
+    options = backbone_options(folder, settings, vocabulary_file(tokenizer, folder))
     weights = {name.removeprefix(_PART): tensor for name, tensor in _whole_weights(folder).items()}
     config = TinyVLAConfig(backbone="llava_pythia", backbone_options=options)
     wanted = build_backbone(config, 1).state_dict()
-    check_weights(folder, weights, wanted, remedy="Do its weights and config.json belong together?")
+    check_weights(weights_file(folder, *WHOLE) or folder, weights, wanted, remedy=TOGETHER)
     return Pretrained(name="llava_pythia", options=options, weights=weights, source=str(folder))
 
 
@@ -98,7 +98,9 @@ def import_run(
     normalizer = released_normalizer(statistics or around / STATISTICS, interface)
     places = [place for place in (folder, around, base) if place is not None]
     options = {
-        **backbone_options(_with_preprocessor(places), settings, _vocabulary(tokenizer, *places)),
+        **backbone_options(
+            _with_preprocessor(places), settings, vocabulary_file(tokenizer, *places)
+        ),
         "prompt": prompt,
         "pool_padding": pool_padding,
     }
@@ -110,9 +112,14 @@ def import_run(
     if keep_adapters:
         _keep(folder, model, weights, adapters)
     else:
-        advice = "" if base else "If the run holds only a part of the weights, name its base."
+        advice = (
+            f"Are {around} and {base} a run and the base that it began from?"
+            if base
+            else "If the run holds only a part of the weights, name its base."
+        )
         whole = weights if adapters is None else adapters.merged(weights)
-        check_weights(folder, whole, model.state_dict(), remedy=advice)
+        file = weights_file(folder, *PARTS) or folder
+        check_weights(file, whole, model.state_dict(), remedy=advice)
         model.load_state_dict(whole)
     spec = PolicySpec(
         name=name or folder.resolve().name,
@@ -127,7 +134,7 @@ def import_run(
 
 def _run_weights(folder: Path, base: Path | None) -> tuple[dict[str, Tensor], Adapters | None]:
     """Base, then what the run says itself; and what its adapters add, if it has any."""
-    held = read_weights(folder, NON_LORA, MODEL, "pytorch_model")
+    held = read_weights(folder, *PARTS)
     weights = {**(_whole_weights(base) if base is not None else {}), **renamed(held)}
     adapters = read_adapters(folder, weights)
     refuse_strays(folder, held, adapters.pairs if adapters is not None else ())
@@ -136,7 +143,7 @@ def _run_weights(folder: Path, base: Path | None) -> tuple[dict[str, Tensor], Ad
 
 def _whole_weights(folder: Path) -> dict[str, Tensor]:
     """Reads the weights of a base, which has no adapters."""
-    held = read_weights(folder, MODEL, "pytorch_model")
+    held = read_weights(folder, *WHOLE)
     refuse_strays(folder, held)
     return renamed(held)
 
@@ -164,17 +171,4 @@ def _check_sizes(folder: Path, settings: dict[str, Any], interface: Interface) -
 
 
 def _with_preprocessor(places: list[Path]) -> Path:
-    return next((p for p in places if (p / "preprocessor_config.json").is_file()), places[0])
-
-
-def _vocabulary(given: str | None, *places: Path) -> str:
-    if given is not None:
-        return "" if given == BYTES else given
-    for place in places:
-        if (place / VOCABULARY).is_file():
-            return str(place / VOCABULARY)
-    raise CheckpointError(
-        places[0],
-        f"it has no {VOCABULARY}, without which sentences cannot be read. Copy it from the base, "
-        f"or name one; {BYTES!r} reads bytes instead, for weights that have learned no words.",
-    )
+    return next((p for p in places if (p / PREPROCESSOR).is_file()), places[0])

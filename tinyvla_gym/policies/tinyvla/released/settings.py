@@ -1,6 +1,5 @@
 """The released ``config.json`` and ``preprocessor_config.json``, as our config."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ from torch import Tensor
 
 from tinyvla_gym.errors import CheckpointError, ConfigError
 from tinyvla_gym.policies.tinyvla.config import TinyVLAConfig
+from tinyvla_gym.policies.tinyvla.foreign import chosen, colours, read_json
 
-CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
+CONFIG = "config.json"
 
 BODY = (
     *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
@@ -31,7 +31,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If it is missing, damaged, or another model's.
     """
-    settings = _read_json(folder / CONFIG)
+    settings = read_json(folder / CONFIG)
     kind = settings.get("model_type")
     if kind != "llava_pythia":
         raise CheckpointError(
@@ -51,12 +51,13 @@ def backbone_options(folder: Path, settings: Mapping[str, Any], tokenizer: str) 
     Raises:
         CheckpointError: If a key is missing or not to be understood.
     """
+    path = folder / CONFIG
     try:
         tower = settings["vision_config"]["vision_tower"]
         name = str(tower["vision_model_name_or_path"])
         options = {
-            "vision": {"model_type": _tower_kind(folder, name), **_chosen(tower, TOWER)},
-            "body": _chosen(settings, BODY),
+            "vision": {"model_type": _tower_kind(folder, name), **chosen(path, tower, TOWER)},
+            "body": chosen(path, settings, BODY),
             "layer": int(tower["mm_vision_select_layer"]),
             "projection": str(settings["vision_config"]["mm_projector"]["mm_projector_type"]),
             "tokenizer": tokenizer,
@@ -64,18 +65,15 @@ def backbone_options(folder: Path, settings: Mapping[str, Any], tokenizer: str) 
         feature = tower["mm_vision_select_feature"]
     except KeyError as error:
         raise CheckpointError(folder, f"{CONFIG} has no {error}.") from error
+    except CheckpointError:
+        raise
     except (TypeError, ValueError) as error:
         raise CheckpointError(folder, f"{CONFIG} is damaged: {error}") from error
     if feature != "patch":
         raise CheckpointError(
             folder, f"{CONFIG} reads the {feature!r} features; only 'patch' is known here."
         )
-    if (folder / PREPROCESSOR).is_file():
-        colours = _read_json(folder / PREPROCESSOR)
-        for ours, theirs in (("mean", "image_mean"), ("std", "image_std")):
-            if theirs in colours:
-                options[ours] = tuple(colours[theirs])
-    return options
+    return {**options, **colours(folder)}
 
 
 def run_config(
@@ -102,13 +100,18 @@ def run_config(
         shapes = {name: tuple(weight.shape) for name, weight in head.items()}
         step = shapes["head.denoiser.step_encoder.1.weight"][1]
         firsts = [shapes[f"head.denoiser.down.{level}.0.first.0.weight"] for level in range(3)]
+        kernel = firsts[0][2]
     except (IndexError, KeyError) as error:
         raise CheckpointError(
             folder,
             f"it has no action head: {error} is not among its weights. A base has none; "
             "give a trained run.",
         ) from error
-    horizon = int(settings.get("chunk_size", 16))
+    horizon = settings.get("chunk_size", 16)
+    if not isinstance(horizon, int):
+        raise CheckpointError(
+            folder, f"{CONFIG} has chunk_size={horizon!r}; say there how many actions a chunk has."
+        )
     try:
         return TinyVLAConfig(
             backbone="llava_pythia",
@@ -117,7 +120,7 @@ def run_config(
             execute=max(1, horizon // 2),
             widths=(firsts[0][0], firsts[1][0], firsts[2][0]),
             step_size=step,
-            kernel=firsts[0][2],
+            kernel=kernel,
             fusion_layers=1,
         )
     except ConfigError as error:
@@ -126,24 +129,8 @@ def run_config(
         ) from error
 
 
-def _chosen(facts: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: facts[name] for name in names if name in facts}
-
-
 def _tower_kind(folder: Path, name: str) -> str:
     for word in ("clip", "siglip"):  # in the released code's order
         if word in name.lower():
             return f"{word}_vision_model"
     raise CheckpointError(folder, f"{CONFIG} names the vision tower {name!r}: no CLIP, no SigLIP.")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise CheckpointError(path.parent, f"it has no {path.name}.")
-    try:
-        facts = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(path.parent, f"{path.name} is damaged: {error}") from error
-    if not isinstance(facts, dict):
-        raise CheckpointError(path.parent, f"{path.name} is damaged: it is no table.")
-    return facts

@@ -17,6 +17,8 @@ from torch import Tensor
 from tinyvla_gym.errors import CheckpointError
 from tinyvla_gym.policies.checkpoint import AGAIN
 
+INDEX = ".index.json"
+
 
 def read_weights(folder: Path, *stems: str) -> dict[str, Tensor]:
     """Reads the weights of a folder, whichever form they have.
@@ -31,18 +33,26 @@ def read_weights(folder: Path, *stems: str) -> dict[str, Tensor]:
         CheckpointError: If there are none, or a file is missing, cut short, or holds anything
             but tensors.
     """
+    path = weights_file(folder, *stems)
+    if path is not None:
+        return _read_shards(path) if path.name.endswith(INDEX) else read_file(path)
+    names = ", ".join(f"{stem}.safetensors or .bin" for stem in stems)
+    raise CheckpointError(folder, f"it has no {names}; {AGAIN}")
+
+
+def weights_file(folder: Path, *stems: str) -> Path | None:
+    """Finds the file or the index that ``read_weights`` reads."""
     for stem in stems:
         for ending in ("safetensors", "bin"):
             path = folder / f"{stem}.{ending}"
-            index = folder / f"{path.name}.index.json"
+            index = folder / f"{path.name}{INDEX}"
             if path.is_dir():
                 path = path / "pytorch_model.bin"
             if path.is_file():
-                return read_file(path)
+                return path
             if index.is_file():
-                return _read_shards(index)
-    names = ", ".join(f"{stem}.safetensors or .bin" for stem in stems)
-    raise CheckpointError(folder, f"it has no {names}; {AGAIN}")
+                return index
+    return None
 
 
 def read_file(path: Path) -> dict[str, Tensor]:
@@ -63,11 +73,11 @@ def read_file(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             path.parent,
             f"{path.name} holds more than tensors and numbers, or is damaged, and is not opened: "
-            f"{_first_line(error)}\nSave it again with nothing else in it.",
+            f"{first_line(error)}\nSave it again with nothing else in it.",
         ) from error
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise CheckpointError(
-            path.parent, f"{path.name} is damaged or cut short, {AGAIN} ({_first_line(error)})"
+            path.parent, f"{path.name} is damaged or cut short, {AGAIN} ({first_line(error)})"
         ) from error
     return _only_tensors(path, held)
 
@@ -91,7 +101,7 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
         shards = sorted(set(where.values()))
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         raise CheckpointError(
-            index.parent, f"{index.name} is damaged, {AGAIN} ({_first_line(error)})"
+            index.parent, f"{index.name} is damaged, {AGAIN} ({first_line(error)})"
         ) from error
     weights: dict[str, Tensor] = {}
     for shard in shards:
@@ -105,5 +115,6 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error of another library says, in one line."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
