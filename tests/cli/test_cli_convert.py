@@ -70,10 +70,22 @@ def test_an_interface_may_come_from_a_file(cli, tmp_path) -> None:
         (["{tmp}/run"], "it has no tokenizer.json"),
         (["{tmp}/run", *FRANKA, "--interface", "{tmp}/gone.json"], "franka or a JSON file"),
         (["{tmp}/run", *FRANKA, "--statistics", "{tmp}/gone.pkl"], "it has no gone.pkl"),
+        (["{tmp}/run", *FRANKA, "--layers", "2"], "a run of the released code knows no --layers"),
+        (["{tmp}/base", *FRANKA], "a released base knows no --size; leave it out"),
+        (["{tmp}/base", "--no-coarse-levels"], "a released base knows no --no-coarse-levels"),
+        (["{tmp}/vlm", "--keep-adapters"], "a model of transformers knows no --keep-adapters"),
+        (
+            ["{tmp}/run", *FRANKA, "--interface", "{tmp}/interface.json"],
+            "--interface FILE knows no --size",
+        ),
     ],
 )
 def test_a_mistake_is_explained(arguments, complaint, refused, tmp_path) -> None:
     write_run(tmp_path / "run")
+    write_base(tmp_path / "base")
+    (tmp_path / "vlm").mkdir()
+    (tmp_path / "vlm" / "config.json").write_text('{"model_type": "smolvlm"}')
+    (tmp_path / "interface.json").write_text(json.dumps(INTERFACE.to_dict()))
     given = [argument.format(tmp=tmp_path) for argument in arguments]
 
     assert complaint in refused("convert", *given, "--out", tmp_path / "ours")

@@ -59,6 +59,10 @@ def test_a_mistake_is_explained(refused, source, tmp_path) -> None:
         "convert", "nanoo", "--to", "onnx", "--out", tmp_path / "new"
     )
     assert "more than a checkpoint" in refused("convert", source, "--to", "onnx", "--out", tmp_path)
+    assert "--to onnx knows no --tokenizer and no --name; leave them out" in refused(
+        *("convert", source, "--to", "onnx", "--tokenizer", "bytes", "--name", "new"),
+        *("--out", tmp_path / "new"),
+    )
     assert "choose one" in refused(
         *("convert", source, "--to", "onnx", "--half", "--int8", "--out", tmp_path / "new")
     )

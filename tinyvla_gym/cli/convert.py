@@ -12,6 +12,18 @@ from tinyvla_gym.errors import ConfigError, MissingExtraError
 from tinyvla_gym.interface import Interface
 from tinyvla_gym.policies.checkpoint import CARD
 
+RUN = (
+    *("base", "statistics", "tokenizer", "interface", "cameras", "size", "prompt"),
+    *("coarse_levels", "pool_padding", "keep_adapters", "half", "name"),
+)
+APPLY = {
+    "run": ("a run of the released code", RUN),
+    "base": ("a released base", ("tokenizer", "half")),
+    "vlm": ("a model of transformers", ("tokenizer", "side", "layers", "hidden", "half")),
+    "onnx": ("--to onnx", ("int8", "half")),
+}
+"""What can be converted, how messages call it, and which options it has."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Convert:
@@ -71,12 +83,13 @@ class Convert:
 
     def _imported(self) -> dict[str, Any]:
         try:
-            from tinyvla_gym.policies.tinyvla.convert import Wishes, convert
+            from tinyvla_gym.policies.tinyvla.convert import Wishes, convert, sort_of
         except ModuleNotFoundError as error:
             raise MissingExtraError("Converting weights", "tinyvla") from error
         if self.int8:
             raise ConfigError("--int8 is for --to onnx; --half rounds weights in our folders.")
         wishes = Wishes(**{field.name: getattr(self, field.name) for field in fields(Wishes)})
+        self._check(sort_of(Path(self.source)))
         made = convert(Path(self.source), self.out, wishes, self._interface())
         millions = f"{made.weights / 1e6:.1f} million weights"
         console.print(f"{made.kind} of {millions} in {self.out}", soft_wrap=True)
@@ -90,6 +103,7 @@ class Convert:
             raise MissingExtraError("Exporting to ONNX", "tinyvla") from error
         from tinyvla_gym.policies.load import checkpoint_folder, load_policy
 
+        self._check("onnx")
         if self.int8 and self.half:
             raise ConfigError("--int8 and --half round weights in two ways; choose one.")
         policy = load_policy(self.source)
@@ -105,13 +119,28 @@ class Convert:
         console.print(f"policy in {self.out}, {size / 2**20:.1f} MiB", soft_wrap=True)
         return {"to": self.to, "int8": self.int8, "half": self.half, "bytes": size}
 
+    def _check(self, sort: str) -> None:
+        """Refuses options that would change nothing."""
+        what, names = APPLY[sort]
+        self._refuse(what, {*names, "source", "out", "to", "json"})
+
+    def _refuse(self, what: str, known: set[str]) -> None:
+        given = [
+            f"--{'no-' if getattr(self, one.name) is False else ''}{one.name.replace('_', '-')}"
+            for one in fields(self)
+            if one.name not in known and getattr(self, one.name) != one.default
+        ]
+        if given:
+            them = "them" if len(given) > 1 else "it"
+            raise ConfigError(f"{what} knows no {' and no '.join(given)}; leave {them} out.")
+
     def _interface(self) -> Interface:
         if self.interface == "franka":
             from tinyvla_gym.policies.tinyvla.released.franka import franka_interface
 
             return franka_interface(self.cameras, height=self.size[0], width=self.size[1])
         try:
-            return Interface.from_dict(json_format.loads(Path(self.interface).read_text()))
+            found = Interface.from_dict(json_format.loads(Path(self.interface).read_text()))
         except ConfigError:
             raise
         except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
@@ -119,3 +148,5 @@ class Convert:
                 f"The interface is franka or a JSON file of an Interface; {self.interface} cannot "
                 f"be read: {error}"
             ) from error
+        self._refuse("--interface FILE", {f.name for f in fields(self)} - {"cameras", "size"})
+        return found

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tinyvla_gym.errors import CheckpointError, ConfigError
 from tinyvla_gym.interface import Interface
@@ -11,6 +12,9 @@ from tinyvla_gym.policies.tinyvla.hub_models import import_vlm
 from tinyvla_gym.policies.tinyvla.llava_pythia.prompt import PromptForm
 from tinyvla_gym.policies.tinyvla.pretrained import Pretrained, save_backbone
 from tinyvla_gym.policies.tinyvla.released.importer import import_backbone, import_run
+
+Sort = Literal["run", "base", "vlm"]
+"""A run of the released code, a released base, or an image-text-to-text model of transformers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +63,9 @@ def convert(source: Path, out: Path, wishes: Wishes, interface: Interface | None
         ConfigError: If a run comes without an interface.
         OutputError: If ``out`` cannot be written.
     """
-    facts = _facts(source)
-    if "action_head_type" not in facts:
-        return _save(out, _backbone(source, facts, wishes), wishes)
+    sort = sort_of(source)
+    if sort != "run":
+        return _save(out, _backbone(source, sort, wishes), wishes)
     if interface is None:
         raise ConfigError(f"{source} is a trained run: say which cameras, state and action it has.")
     policy = import_run(
@@ -80,8 +84,20 @@ def convert(source: Path, out: Path, wishes: Wishes, interface: Interface | None
     return Converted(kind="policy", weights=policy.parameters)
 
 
-def _backbone(source: Path, facts: dict[str, object], wishes: Wishes) -> Pretrained:
-    if facts.get("model_type") == "llava_pythia":
+def sort_of(source: Path) -> Sort:
+    """Says what a folder holds, by its own config.
+
+    Raises:
+        CheckpointError: If there is none, or it is damaged.
+    """
+    facts = _facts(source)
+    if "action_head_type" in facts:
+        return "run"
+    return "base" if facts.get("model_type") == "llava_pythia" else "vlm"
+
+
+def _backbone(source: Path, sort: Sort, wishes: Wishes) -> Pretrained:
+    if sort == "base":
         return import_backbone(source, tokenizer=wishes.tokenizer)
     return import_vlm(
         source,
