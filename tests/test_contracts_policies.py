@@ -5,6 +5,7 @@ import pytest
 from fakes import INTERFACE, CountingPolicy
 
 from tinyvla_gym.contracts import check_policy
+from tinyvla_gym.errors import InstructionError
 from tinyvla_gym.policies.simple import RandomPolicy, ZeroPolicy
 
 SHAPE = (8, 2)
@@ -30,6 +31,28 @@ class Sampling(CountingPolicy):
 def test_good_policies_pass() -> None:
     for policy in (CountingPolicy(), Sampling(), ZeroPolicy(INTERFACE), RandomPolicy(INTERFACE)):
         check_policy(policy)
+
+
+class Choosy(CountingPolicy):
+    """Reads sentences of up to so many letters."""
+
+    def __init__(self, longest):
+        super().__init__()
+        self.longest = longest
+
+    def plan_batch(self, observations, *, noise=None):
+        if any(len(seen["instruction"]) > self.longest for seen in observations):
+            raise InstructionError("too long")
+        return super().plan_batch(observations, noise=noise)
+
+    def plan(self, observation):
+        return self.plan_batch([observation])[0]
+
+
+def test_a_policy_may_refuse_a_sentence_but_not_every_one() -> None:
+    check_policy(Choosy(longest=20))
+    with pytest.raises(AssertionError, match="refuses a plain sentence: too long"):
+        check_policy(Choosy(longest=10))
 
 
 class Spoiled(CountingPolicy):

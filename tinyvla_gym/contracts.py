@@ -17,6 +17,7 @@ from tinyvla_gym.interface import INSTRUCTION_LENGTH, ActionChunk, Observation
 from tinyvla_gym.policies.policy import Policy
 
 SEED = UNSEEDED[0]  # of no demonstration and of no evaluation
+PLAIN = "pick up the cup"
 
 
 def check_env(env: gym.Env, *, skip_render_check: bool = False) -> None:
@@ -60,6 +61,9 @@ def check_env(env: gym.Env, *, skip_render_check: bool = False) -> None:
 def check_policy(policy: Policy) -> None:
     """Asserts that a policy does what its own spec says.
 
+    It may refuse a sentence by ``InstructionError``, such as one that is too long for it, but not
+    every sentence.
+
     Args:
         policy: The policy to check; it is reset.
 
@@ -68,9 +72,22 @@ def check_policy(policy: Policy) -> None:
     """
     space = policy.spec.interface.observation_space()
     space.seed(0)
-    seen = [cast(Observation, space.sample()) for _ in range(2)]
+    seen = [_readable(policy, cast(Observation, space.sample())) for _ in range(2)]
     for check in (_plans_fit_the_spec, _sampling_follows_the_seed, _a_batch_is_its_rows):
         check(policy, seen)
+
+
+def _readable(policy: Policy, seen: Observation) -> Observation:
+    """The same sight with a plain sentence, if its own is refused."""
+    for sentence in (seen["instruction"], PLAIN):
+        said = {**seen, "instruction": sentence}
+        try:
+            policy.plan(said)
+        except InstructionError as error:
+            refusal = error
+        else:
+            return said
+    raise AssertionError(f"the policy refuses a plain sentence: {refusal}")
 
 
 def _spaces_are_the_interfaces(env: ManipulationEnv) -> None:

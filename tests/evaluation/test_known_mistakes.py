@@ -122,6 +122,7 @@ class TestWrongStatistics:
     def test_they_change_what_is_played(self, checkpoints) -> None:
         right, wrong = (load_policy(str(folder)) for folder in checkpoints)
         seen = right.spec.interface.observation_space().sample()
+        seen["instruction"] = "touch the dot"
         noise = np.ones((1, *right.spec.noise_shape), np.float32)
 
         ours, theirs = (one.plan_batch([seen], noise=noise) for one in (right, wrong))

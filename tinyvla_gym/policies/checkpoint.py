@@ -60,7 +60,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def weights_digest(folder: Path) -> str:
-    """The sha256 of a checkpoint's weights, by which a graph knows those that it was made for."""
+    """The sha256 of a checkpoint's weights, by which a graph or a policy knows what it needs."""
     with (folder / WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

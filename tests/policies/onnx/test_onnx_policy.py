@@ -1,6 +1,7 @@
 """Tests for policies/onnx/policy.py and policies/tinyvla/onnx_{export,weights}.py."""
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -103,6 +104,11 @@ def test_the_folder_is_a_checkpoint_with_a_graph(folder, original, tmp_path) -> 
     assert names == ["README.md", "config.json", "model.onnx", "model.safetensors"]
     assert json.loads((folder / "config.json").read_text())["facts"] == {"seed": 7}
     assert fingerprint(folder) == fingerprint(tmp_path / "plain")
+
+
+def test_an_export_leaves_loggers_as_they_were(folder) -> None:
+    assert (folder / "model.onnx").is_file()
+    assert logging.getLogger("torch.onnx").level == logging.NOTSET
 
 
 def test_weights_are_not_kept_twice(folder) -> None:

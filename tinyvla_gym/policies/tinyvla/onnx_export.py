@@ -7,7 +7,8 @@ that a folder with both forms is hardly larger than one with one.
 import json
 import logging
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -144,9 +145,8 @@ def _trace(policy: TinyVLAPolicy) -> Any:
             image[:, :1, :1].expand(-1, side, side, -1) if side else image for image in images
         ]
     cameras = [f"image_{camera.name}" for camera in interface.cameras]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), errors_only("torch.onnx"):
         warnings.simplefilter("ignore")  # the exporter's own affairs
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         try:
             graph = torch.onnx.export(
                 WholePlan(policy.model).eval(),
@@ -183,17 +183,26 @@ def round_weights(path: Path) -> None:
 
     whole = path.with_suffix(".whole")
     path.rename(whole)
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
     try:
-        quantize_dynamic(
-            whole,
-            path,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul", "Gemm"],
-            extra_options={"DefaultTensorType": 1},
-        )
+        with errors_only():
+            quantize_dynamic(
+                whole,
+                path,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul", "Gemm"],
+                extra_options={"DefaultTensorType": 1},
+            )
     finally:
-        root.setLevel(level)
         whole.unlink()
+
+
+@contextmanager
+def errors_only(logger: str | None = None) -> Iterator[None]:
+    """Lets a logger, the root if None, report nothing below an error for a while."""
+    found = logging.getLogger(logger)
+    level = found.level
+    found.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        found.setLevel(level)

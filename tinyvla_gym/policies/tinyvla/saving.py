@@ -7,7 +7,6 @@ tokenizer.json      the vocabulary, if the backbone has one
 README.md           the card, if it comes from the hub
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tinyvla_gym.errors import CheckpointError
-from tinyvla_gym.policies.checkpoint import CARD, WEIGHTS, read_folder, write_folder
+from tinyvla_gym.policies.checkpoint import CARD, WEIGHTS, read_folder, weights_digest, write_folder
 from tinyvla_gym.policies.hub import find_folder
 from tinyvla_gym.policies.normalize import Normalizer
 from tinyvla_gym.policies.policy import PolicySpec
@@ -188,7 +187,7 @@ def _read_base(
         raise CheckpointError(
             folder, f"its backbone is not at {where}: {error}\nSay where it is: base=FOLDER."
         ) from error
-    digest = hashlib.sha256((place / WEIGHTS).read_bytes()).hexdigest()
+    digest = weights_digest(place)
     wanted = (written or {}).get("sha256", digest)
     if digest != wanted:
         raise CheckpointError(
