@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 import torch
 from fakes import ScriptedEnv, an_observation
+from tiny_heads import ACTIONS, CONDITION, HORIZON, a_head
 from tiny_models import CONFIG, LLAVA, a_policy
 from torch import nn
 
@@ -85,16 +86,19 @@ def test_it_draws_the_noise_that_the_original_draws(original, exported) -> None:
     np.testing.assert_allclose(*plans, rtol=0, atol=1e-5)
 
 
+def way(policy, seed):
+    """Success, number of steps, and the last place of an episode."""
+    env = ScriptedEnv()
+    env.profile = SimpleNamespace(name=policy.spec.profile)
+    outcome = rollout(env, RecedingHorizon(policy), seed=seed)
+    return (outcome.success, outcome.steps), env.place_m
+
+
 def test_episodes_go_the_same_way(original, exported) -> None:
     for seed in range(5):
-        ways = []
-        for policy in (original, exported):
-            env = ScriptedEnv()
-            env.profile = SimpleNamespace(name=policy.spec.profile)
-            outcome = rollout(env, RecedingHorizon(policy), seed=seed)
-            ways.append((outcome.success, outcome.steps, env.place_m))
-        assert ways[0][:2] == ways[1][:2]
-        np.testing.assert_allclose(ways[0][2], ways[1][2], rtol=0, atol=1e-3)
+        wanted, got = way(original, seed), way(exported, seed)
+        assert got[0] == wanted[0]
+        np.testing.assert_allclose(got[1], wanted[1], rtol=0, atol=1e-3)
 
 
 def test_the_folder_is_a_checkpoint_with_a_graph(folder, original, tmp_path) -> None:
@@ -178,18 +182,79 @@ def test_it_needs_no_torch(folder, exported) -> None:
     assert float(done.stdout) == pytest.approx(exported.plan(SEEN[0]).sum(), abs=1e-4)
 
 
+@pytest.fixture(scope="module")
+def rounded_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("onnx") / "rounded"
+    export_int8(few_steps(1), folder)
+    return folder
+
+
 @pytest.mark.slow
-def test_rounded_weights_are_smaller_and_plan_nearly_the_same(tmp_path) -> None:
-    whole = few_steps(1)
+def test_rounded_weights_are_smaller_and_plan_nearly_the_same(rounded_folder) -> None:
+    whole, rounded = few_steps(1), load_policy(rounded_folder)
 
-    export_int8(whole, tmp_path / "rounded")
-
-    rounded = load_policy(tmp_path / "rounded")
     wanted = whole.plan_batch(SEEN, noise=NOISE)
     np.testing.assert_allclose(rounded.plan_batch(SEEN, noise=NOISE), wanted, atol=0.1)
-    graph = onnx.load(tmp_path / "rounded" / "model.onnx").graph
+    graph = onnx.load(rounded_folder / "model.onnx").graph
     assert any(one.data_type == onnx.TensorProto.INT8 for one in graph.initializer)
-    assert json.loads((tmp_path / "rounded" / "config.json").read_text())["facts"]["int8"]
+    assert json.loads((rounded_folder / "config.json").read_text())["facts"]["int8"]
+
+
+@pytest.mark.slow
+def test_episodes_with_rounded_weights_go_nearly_the_same_way(rounded_folder) -> None:
+    whole, rounded = few_steps(1), load_policy(rounded_folder)
+
+    wanted, got = ([way(policy, seed) for seed in range(5)] for policy in (whole, rounded))
+
+    assert [end for end, _ in got] == [end for end, _ in wanted]
+    places, near = ([place for _, place in ways] for ways in (wanted, got))
+    np.testing.assert_allclose(near, places, rtol=0, atol=0.1)
+    assert np.ptp(places) > 0.3  # other episodes go elsewhere
+
+
+class Sampling(nn.Module):
+    """A head alone."""
+
+    def __init__(self, head):
+        super().__init__()
+        self.head = head
+
+    def forward(self, condition, noise):
+        return self.head.sample(condition, noise)
+
+
+slow = pytest.mark.slow
+OTHER_HEADS = [
+    *("regression", "act"),
+    *(pytest.param(name, marks=slow) for name in ("flow", "one_step", "tokens")),
+]
+
+
+@torch.no_grad()
+@pytest.mark.filterwarnings("ignore")  # the exporter's own affairs
+@pytest.mark.parametrize("name", OTHER_HEADS)
+def test_a_graph_holds_every_other_head(name, tmp_path) -> None:
+    head = a_head(name, sample_steps=2).eval()
+    condition, noise = torch.randn(3, CONDITION), torch.randn(3, HORIZON, ACTIONS)
+    rows = {0: torch.export.Dim("rows", min=1, max=4096)}
+    graph = torch.onnx.export(
+        Sampling(head),
+        (condition, noise),
+        dynamo=True,
+        verbose=False,
+        opset_version=OPSET,
+        input_names=["condition", "noise"],
+        dynamic_shapes=(rows, rows),
+    )
+    graph.save(tmp_path / "graph.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "graph.onnx")
+
+    for count in (1, 3):
+        given = {"condition": condition[:count].numpy(), "noise": noise[:count].numpy()}
+        [got] = session.run(None, {one.name: given[one.name] for one in session.get_inputs()})
+
+        wanted = head.sample(condition[:count], noise[:count]).numpy()
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5)
 
 
 def cut(path):
