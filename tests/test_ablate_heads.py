@@ -127,3 +127,13 @@ def test_a_mistake_is_one_sentence(tmp_path, monkeypatch) -> None:
 
     with pytest.raises(SystemExit, match="gone cannot be used"):
         command()
+
+
+def test_the_documentation_shows_what_was_found() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    found = json.loads((docs / "results" / "heads.json").read_text())
+    text = (docs / "heads.md").read_text()
+
+    drawn = text.partition("<!-- heads -->\n")[2].partition("<!-- /heads -->")[0]
+    assert drawn == table(found["ablation"]["suites"], found["heads"])
+    assert {facts["core_minutes"] // 10 for facts in found["heads"].values()} <= {2, 3}
