@@ -31,7 +31,7 @@ from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
 from tinyvla_gym.policies.tinyvla.pretrained import save_backbone
 from tinyvla_gym.training import dataset as training_dataset
 from tinyvla_gym.training.dataset import train_on_dataset
-from tinyvla_gym.training.origin import weights_digest
+from tinyvla_gym.training.origin import tensors_digest
 from tinyvla_gym.training.presets import preset
 
 
@@ -116,7 +116,7 @@ def test_a_start_may_move_but_not_change_while_a_run_is_interrupted(
     here.rename(there)
     policy = train_on_dataset(*given, name="t", start=str(there), resume=True)
     assert policy.facts["start"] == str(there)
-    assert policy.facts["start_weights"] == weights_digest(load_policy(there).model.state_dict())
+    assert policy.facts["start_weights"] == tensors_digest(load_policy(there).model.state_dict())
 
     changed = load_policy(there)
     with torch.no_grad():

@@ -23,7 +23,7 @@ from tinyvla_gym.training.device import check_device
 from tinyvla_gym.training.forecast import Forecast
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.loop import train
-from tinyvla_gym.training.origin import weights_digest
+from tinyvla_gym.training.origin import tensors_digest
 from tinyvla_gym.training.presets import PRESETS
 
 
@@ -71,12 +71,12 @@ def train_on_dataset(
     begin = backbone = digest = None
     if start is not None and is_backbone(start):
         backbone = load_backbone(start)
-        digest = weights_digest(backbone.weights)
+        digest = tensors_digest(backbone.weights)
         config = replace(config, model=backbone.within(config.model))
     elif start is not None:
         begin = open_start(start, dataset)
         _check_backbone(start, begin, config)
-        digest = weights_digest(begin.model.state_dict())
+        digest = tensors_digest(begin.model.state_dict())
         merge_lora(begin.model)  # its adapters become weights; the run may get its own
         config = replace(config, model=begin.config)
     frames = open_cache(data, look=config.model.look, progress=on_decoded)

@@ -21,7 +21,7 @@ from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training.batches import Batches
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.frames import Frames
-from tinyvla_gym.training.origin import placeless, vocabulary_digest
+from tinyvla_gym.training.origin import placeless, tensors_digest, vocabulary_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +94,6 @@ def lessons_digest(frames: Frames, teacher: TinyVLAPolicy, config: TrainConfig, 
         *(frames.fingerprint, looks, config.seed, config.batch_size, config.shift_px),
         *(config.jitter, config.shuffle_sentences, placeless(teacher.config.to_dict())),
         *(teacher.spec.interface.to_dict(), teacher.normalizer.to_dict()),
+        *(vocabulary_digest(teacher.config), tensors_digest(teacher.model.state_dict())),
     ]
-    vocabulary = vocabulary_digest(teacher.config)
-    if vocabulary is not None:
-        said.append(vocabulary)
-    digest = hashlib.sha256(json.dumps(said).encode())
-    for name, tensor in sorted(teacher.model.state_dict().items()):
-        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()

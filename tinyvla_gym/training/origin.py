@@ -31,7 +31,7 @@ def origin(
     """
     weights = facts.get("start_weights")
     if weights is None and start is not None:
-        weights = weights_digest(start.model.state_dict())
+        weights = tensors_digest(start.model.state_dict())
     return {
         "data": facts.get("data", {"fingerprint": frames.fingerprint}),
         "start_weights": weights,
@@ -39,7 +39,7 @@ def origin(
     }
 
 
-def weights_digest(weights: Mapping[str, Tensor]) -> str:
+def tensors_digest(weights: Mapping[str, Tensor]) -> str:
     """A digest of weights, and of their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(weights.items()):
