@@ -201,11 +201,12 @@ def test_sweeps_and_notes_stand_on_the_page_of_a_policy(tmp_path) -> None:
     assert "4 episodes each" in page.text
 
 
-def test_a_sweep_of_another_policy_is_no_part_of_the_page(tmp_path) -> None:
-    other = some_results([a_task("push", [True])], fingerprint="another")
-    sweep = Sweep(name="replan", points=(Point(label="1", results=other),))
+@pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"policy": "random"}])
+def test_a_sweep_of_another_policy_is_no_part_of_the_page(other, tmp_path) -> None:
+    swept = some_results([a_task("push", [True])], **other)
+    sweep = Sweep(name="replan", points=(Point(label="1", results=swept),))
 
-    with pytest.raises(ConfigError, match="replan is of nano with other weights"):
+    with pytest.raises(ConfigError, match="The sweep replan is of"):
         written(RESULTS, tmp_path, sweeps=[sweep])
 
 

@@ -66,11 +66,11 @@ def write_sweep(sweep: Sweep, path: Path, *, title: str) -> None:
 
 
 def _check_same_policy(results: Results, sweep: Sweep) -> None:
-    for point in sweep.points:
-        if point.results.fingerprint != results.fingerprint:
+    for found in (point.results for point in sweep.points):
+        if (found.fingerprint or found.policy) != (results.fingerprint or results.policy):
             raise ConfigError(
-                f"The sweep {sweep.name} is of {point.results.policy} with other weights than "
-                f"those of {results.policy} on this page; sweep the same policy."
+                f"The sweep {sweep.name} is of {found.policy}, and not of the {results.policy} on "
+                "this page, or of other weights of it; sweep the same policy."
             )
 
 
