@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+import torch
 import tyro
 
 from tinyvla_gym.cli.learning import learn
@@ -76,7 +77,6 @@ def test_a_run_is_not_overwritten_and_may_be_resumed(cli, refused, data, tmp_pat
         (["--lora-rank", "-1"], "lora_rank must not be negative"),
         (["--start", "./nowhere"], "there is no such folder"),
         (["--head", "flwo"], "Did you mean 'flow'?"),
-        (["--head", "flow", "--start", "nano"], "--head and --start exclude each other"),
         (["--keep-adapters"], "keep_adapters needs adapters"),
         (["--device", "gpu"], "There is no device 'gpu' here. Choose one of: cpu"),
         (["--seed", "4294967296"], "seed must be below 4294967296"),
@@ -124,6 +124,32 @@ def test_a_backbone_to_start_from_gets_the_head_that_is_asked_for(cli, data, tmp
     assert cli(*train(data, tmp_path / "run", *given)).code == 0
 
     assert load_policy(tmp_path / "run" / "checkpoint").config.head == "regression"
+
+
+def test_a_policy_to_start_from_keeps_its_eyes_under_another_head(cli, data, tmp_path) -> None:
+    assert cli(*train(data, tmp_path / "first", "--steps", 2)).code == 0
+    first = tmp_path / "first" / "checkpoint"
+    given = ("--steps", 1, "--start", first, "--head", "regression")
+
+    assert cli(*train(data, tmp_path / "run", *given)).code == 0
+
+    before, after = load_policy(first), load_policy(tmp_path / "run" / "checkpoint")
+    assert (before.config.head, after.config.head) == ("diffusion", "regression")
+    assert after.spec.noise_shape is None
+    eyes = after.model.backbone.state_dict()
+    for name, weight in before.model.backbone.state_dict().items():
+        assert torch.allclose(eyes[name], weight, atol=5e-3), name  # one step away, and rounded
+    assert after.normalizer.to_dict() == before.normalizer.to_dict()
+
+
+def test_a_policy_to_start_from_keeps_its_head_if_that_is_named(cli, data, tmp_path) -> None:
+    for run, given in (("first", ()), ("run", ("--start", tmp_path / "first" / "checkpoint"))):
+        head = ("--head", "regression", "--steps", 1)
+        assert cli(*train(data, tmp_path / run, *head, *given)).code == 0
+
+    before = load_policy(tmp_path / "first" / "checkpoint").model.head.state_dict()
+    after = load_policy(tmp_path / "run" / "checkpoint").model.head.state_dict()
+    assert all(torch.allclose(after[name], before[name], atol=5e-3) for name in before)
 
 
 def test_adapters_are_kept_if_asked_for(cli, data, tmp_path) -> None:

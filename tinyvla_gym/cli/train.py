@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tinyvla_gym.cli.console import console
 from tinyvla_gym.cli.learning import OnProgress, learn
 from tinyvla_gym.cli.progress import Show
-from tinyvla_gym.errors import ConfigError, MissingExtraError
+from tinyvla_gym.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from tinyvla_gym.training.config import TrainConfig
@@ -27,8 +27,8 @@ class Train:
     one large picture, pretrained-nano, tiny for the toy, diffusion-policy, or s, b, h: the
     published sizes with LoRA."""
     head: str | None = None
-    """act, diffusion, flow, one_step, regression or tokens instead of the preset's head; not with a
-    policy to go on from, which has one."""
+    """act, diffusion, flow, one_step, regression or tokens instead of the preset's head, or of the
+    head of the policy to go on from."""
     steps: int | None = None
     """Optimiser steps instead of the preset's."""
     seed: int | None = None
@@ -83,6 +83,7 @@ class Train:
                 config,
                 name=self.name or self.preset,
                 start=self.start,
+                head=self.head,
                 resume=self.resume,
                 device=self.device,
                 on_looked=lambda done, total: show("looking at the pictures", done, total),
@@ -95,7 +96,6 @@ class Train:
 
     def _config(self) -> "TrainConfig":
         """The preset's settings, and what the command line says otherwise."""
-        from tinyvla_gym.policies.tinyvla.pretrained import is_backbone
         from tinyvla_gym.training.presets import lora, preset
         from tinyvla_gym.training.team import launched_size
 
@@ -121,8 +121,6 @@ class Train:
         )
         if self.head is None:
             return config
-        if self.start is not None and not is_backbone(self.start):
-            raise ConfigError("--head and --start exclude each other: a policy has its head.")
         return replace(config, model=replace(config.model, head=self.head))
 
 

@@ -28,13 +28,13 @@ from tinyvla_gym.policies.tinyvla.lora import merge_lora
 from tinyvla_gym.policies.tinyvla.model import TinyVLA
 from tinyvla_gym.policies.tinyvla.policy import TinyVLAPolicy
 from tinyvla_gym.training.config import TrainConfig
-from tinyvla_gym.training.dataset import open_start
 from tinyvla_gym.training.descent import descend
 from tinyvla_gym.training.ema import Ema
 from tinyvla_gym.training.frames import Frames
 from tinyvla_gym.training.lessons import Lessons, lessons_digest, open_lessons
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.run_folder import begin_run, check_run
+from tinyvla_gym.training.start import open_start
 from tinyvla_gym.training.team import Team, launched_size
 
 
