@@ -6,6 +6,7 @@ stale, cut short, or was changed since it was filled is filled again.
 
 import fcntl
 import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -60,6 +61,17 @@ def open_arrays(
         if not _is_whole(folder, fingerprint, layouts):
             _build(folder, fingerprint, layouts, fill)
         return {name: _mapped(folder, name) for name in layouts}
+
+
+def let_go(array: NDArray) -> None:
+    """Unmaps what was read of, or written to, a mapped array.
+
+    The file and the array stay as they are, and what is read again is mapped again. A process so
+    holds what it works on, not all that it has ever touched; the system keeps the rest while it
+    has the room.
+    """
+    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.base.madvise(mmap.MADV_DONTNEED)
 
 
 def _is_whole(folder: Path, fingerprint: str, layouts: Mapping[str, Layout]) -> bool:

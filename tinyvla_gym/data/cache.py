@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvla_gym.data.arrays import Layout, open_arrays
+from tinyvla_gym.data.arrays import Layout, let_go, open_arrays
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.data.lerobot.merge import Progress
 from tinyvla_gym.data.places import default_cache_root
@@ -113,7 +113,9 @@ def _decode(
         for name in _VECTORS:
             arrays[name][here] = getattr(episode, name)
         for camera, images in episode.images.items():
-            arrays[f"images_{camera}"][here] = look.reduce(images) if look else images
+            pictures = arrays[f"images_{camera}"]
+            pictures[here] = look.reduce(images) if look else images
+            let_go(pictures)
         start = here.stop
         progress(index + 1, len(dataset))
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tinyvla_gym.data.arrays import let_go
 from tinyvla_gym.data.windows import chunk_indices
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.normalize import Normalizer
@@ -152,7 +153,10 @@ class Batches:
             kept = [self._features[camera] for camera in self._cameras]
             return [tuple(torch.from_numpy(one[frames]) for one in arrays) for arrays in kept]
         shift_px, jitter = self._config.shift_px, self._config.jitter
-        pictures = [self._frames.images[camera][frames] for camera in self._cameras]
+        mapped = [self._frames.images[camera] for camera in self._cameras]
+        pictures = [one[frames] for one in mapped]
+        for one in mapped:
+            let_go(one)
         return [
             torch.from_numpy(augment(one, rng, shift_px, jitter, part=part, parts=parts))
             for one in pictures

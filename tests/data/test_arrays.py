@@ -1,0 +1,55 @@
+"""Tests for data/arrays.py; what keeps and fills folders is tested by test_cache.py."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyvla_gym.data.arrays import Layout, let_go, open_arrays
+
+BYTES = 2**25
+
+
+def fill(arrays):
+    numbers = arrays["numbers"]
+    numbers[: BYTES // 2] = 1
+    let_go(numbers)
+    numbers[BYTES // 2 :] = 2
+    let_go(numbers)
+
+
+@pytest.fixture
+def numbers(tmp_path):
+    layouts = {"numbers": Layout(np.dtype(np.uint8), (BYTES,))}
+    return open_arrays(tmp_path / "kept", "fingerprint", layouts, fill)["numbers"]
+
+
+def mapped_bytes() -> int:
+    """What this process holds of files, as the system counts it."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    told = next(line for line in lines if line.startswith("RssFile"))
+    return 1024 * int(told.split()[1])
+
+
+def test_what_was_let_go_while_it_was_written_is_on_the_disk(numbers):
+    assert int(numbers.sum()) == 3 * BYTES // 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
+def test_what_is_let_go_no_longer_counts_as_the_process_own(numbers):
+    before = mapped_bytes()
+    numbers.sum()
+    assert mapped_bytes() - before > 0.9 * BYTES
+
+    let_go(numbers)
+
+    assert mapped_bytes() - before < 0.1 * BYTES
+    assert int(numbers.sum()) == 3 * BYTES // 2
+
+
+def test_an_array_that_is_not_mapped_is_left_alone():
+    plain = np.ones(4)
+    let_go(plain)
+    let_go(plain[1:])
+    assert plain.sum() == 4
