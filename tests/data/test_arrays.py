@@ -1,10 +1,10 @@
 """Tests for data/arrays.py; what keeps and fills folders is tested by test_cache.py."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from resident import mapped_bytes
 
 from tinyvla_gym.data.arrays import Layout, let_go, open_arrays
 
@@ -23,13 +23,6 @@ def fill(arrays):
 def numbers(tmp_path):
     layouts = {"numbers": Layout(np.dtype(np.uint8), (BYTES,))}
     return open_arrays(tmp_path / "kept", "fingerprint", layouts, fill)["numbers"]
-
-
-def mapped_bytes() -> int:
-    """What this process holds of files, as the system counts it."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    told = next(line for line in lines if line.startswith("RssFile"))
-    return 1024 * int(told.split()[1])
 
 
 def test_what_was_let_go_while_it_was_written_is_on_the_disk(numbers):

@@ -1,5 +1,6 @@
 """Tests for training/batches.py."""
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from fakes import INTERFACE
+from resident import mapped_bytes
 from tiny_models import CONFIG, a_model
 
 from tinyvla_gym.errors import ConfigError
@@ -301,3 +303,19 @@ def test_an_epoch_shows_a_repeated_tasks_frames_that_often():
 def test_repeating_a_task_that_the_data_lacks_is_refused():
     with pytest.raises(ConfigError, match=r"no episode of close, which task_repeats names"):
         make(config=replace(PLAIN, task_repeats={"open": 2, "close": 2}))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
+def test_pictures_that_were_read_are_not_held(tmp_path):
+    frames, camera = CountedFrames(), INTERFACE.cameras[0].name
+    shape = (len(frames.state), 512, 512, 3)  # 19 MB
+    np.save(tmp_path / "large.npy", np.full(shape, 7, np.uint8))
+    frames.images[camera] = large = np.load(tmp_path / "large.npy", mmap_mode="r")
+    batches = make(frames)
+    batches.at(0)
+
+    before = mapped_bytes()
+    for step in range(8):
+        assert int(batches.at(step).inputs.images[0].min()) == 7
+
+    assert mapped_bytes() - before < 0.2 * large.nbytes
