@@ -29,7 +29,7 @@ from tinyvla_gym.policies.load import load_policy
 from tinyvla_gym.policies.tinyvla.config import build_backbone
 from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
 from tinyvla_gym.policies.tinyvla.pretrained import save_backbone
-from tinyvla_gym.training import dataset as training_dataset
+from tinyvla_gym.training import start as training_start
 from tinyvla_gym.training.dataset import train_on_dataset
 from tinyvla_gym.training.origin import tensors_digest
 from tinyvla_gym.training.presets import preset
@@ -206,7 +206,7 @@ def test_a_start_for_other_pictures_is_refused_with_both_sides(
 
 
 def test_a_start_that_is_no_tinyvla_is_refused(reach_data, settings, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(training_dataset, "load_policy", lambda where: object())
+    monkeypatch.setattr(training_start, "load_policy", lambda where: object())
 
     with pytest.raises(ConfigError, match="some/thing is no TinyVLA policy"):
         train_on_dataset(reach_data, tmp_path / "run", settings, name="t", start="some/thing")
