@@ -35,9 +35,15 @@ demo: $(DEMO_INSTALLED) ## Install without torch, then run examples/demo.py
 	@scripts/ensure_gl.sh $(BIN)/python
 	$(BIN)/python examples/demo.py
 
+# Two processes for what only computes, then one for what commands arms in real time. Either half
+# may be empty (5) when ARGS chooses tests.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+HERE := not gpu and not rig
+
 test: $(DEV_INSTALLED) ## Install everything for development, then run all tests
 	@scripts/ensure_gl.sh $(BIN)/python
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) -m '$(HERE) and not alone' --numprocesses 2 --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+	$(PYTEST) -m '$(HERE) and alone' $(ARGS) || [ $$? -eq 5 ]
 
 lint: $(DEV_INSTALLED) ## ruff and pyright
 	$(BIN)/ruff check .

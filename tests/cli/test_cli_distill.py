@@ -51,9 +51,9 @@ def test_mistakes_are_explained(cli, refused, teacher, data, tmp_path) -> None:
         *distill(teacher, data, tmp_path / "other", "--looks", "0")
     )
     assert "plans in one go already" in refused(*distill(student, data, tmp_path / "other"))
-    other = cli(*distill("nano", data, tmp_path / "other"))
+    other = cli(*distill("nano-mt10", data, tmp_path / "other"))
     assert other.code == 1
-    assert "nano cannot drive dataset" in other.err
+    assert "nano-mt10 cannot drive dataset" in other.err
     assert "no bundled policy 'nanno'" in refused(*distill("nanno", data, tmp_path / "other"))
     assert not list((tmp_path / "other").iterdir())
 

@@ -275,11 +275,11 @@ def test_a_spec_promises_noise_only_if_plans_vary() -> None:
 
 
 def test_checkpoints_from_before_there_were_heads_are_of_the_diffusion_head() -> None:
-    facts = json.loads((BUNDLED / "nano" / "config.json").read_text())["model"]
+    facts = json.loads((BUNDLED / "nano-mt10" / "config.json").read_text())["model"]
     before = {key: value for key, value in facts.items() if key not in LATER}
 
     config = TinyVLAConfig.from_dict(before)
 
     assert set(before) | set(LATER) == set(config.to_dict())
     assert (config.head, config.head_options) == ("diffusion", {})
-    assert load_policy("nano").config == config
+    assert load_policy("nano-mt10").config == config
