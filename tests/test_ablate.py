@@ -1,4 +1,4 @@
-"""Tests for scripts/ablate_heads.py: the whole comparison in a few seconds, on the toy."""
+"""Tests for scripts/ablate.py: the whole comparison in a few seconds, on the toy."""
 
 import json
 import sys
@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import tinyvla_gym  # noqa: F401 (registers the ids)
-from scripts.ablate_heads import (
+from scripts.ablate import (
+    COMPARISONS,
+    SUITES,
     Ablation,
     Stopwatch,
     chosen_data,
@@ -21,8 +23,9 @@ from scripts.ablate_heads import (
 from tinyvla_gym.data.places import ROOT_VARIABLE
 from tinyvla_gym.demonstrations import Plan, collect
 from tinyvla_gym.envs.registration import REACH_ID
-from tinyvla_gym.errors import ConfigError
+from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.policies.tinyvla.config import HEADS
+from tinyvla_gym.training.run_folder import begin_run
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,7 @@ def ablation(tmp_path_factory):
         patch.setenv(ROOT_VARIABLE, str(folder / "cache"))
         collect([REACH_ID], folder / "data", Plan(episodes=2, horizon=30, linger=2))
         yield Ablation(
+            what="heads",
             data=folder / "data",
             out=folder / "heads",
             suites=("reach",),
@@ -42,51 +46,49 @@ def ablation(tmp_path_factory):
 
 
 def test_six_heads_end_in_one_table_and_nothing_is_done_twice(ablation, monkeypatch) -> None:
-    monkeypatch.setattr("scripts.ablate_heads.PROBE_STEPS", 4)
-    monkeypatch.setattr("scripts.ablate_heads.PROBE_SKIPPED", 2)
+    monkeypatch.setattr("scripts.ablate.PROBE_STEPS", 4)
+    monkeypatch.setattr("scripts.ablate.PROBE_SKIPPED", 2)
 
     main(ablation)
 
     lines = (ablation.out / "table.md").read_text().splitlines()
-    found = json.loads((ablation.out / "heads.json").read_text())
+    found = json.loads((ablation.out / "results.json").read_text())
     assert len(lines) == 2 + len(HEADS) == 8
-    assert set(found["heads"]) == set(HEADS)
-    for facts in found["heads"].values():
+    assert set(found["variants"]) == set(HEADS)
+    for facts in found["variants"].values():
         assert facts["steps"] >= 2
         assert facts["tasks"]["reach"]["episodes"] == 1
     assert found["ablation"]["seed"] == 0
 
     for part in ("train_on_dataset", "evaluate"):
-        monkeypatch.setattr(f"scripts.ablate_heads.{part}", lambda *_, **__: pytest.fail("again"))
+        monkeypatch.setattr(f"scripts.ablate.{part}", lambda *_, **__: pytest.fail("again"))
     main(ablation)
 
     assert (ablation.out / "table.md").read_text().splitlines() == lines
 
 
-def test_some_of_the_heads_leave_the_others_in_the_table(tmp_path) -> None:
-    there = Ablation(data=Path(), out=tmp_path, suites=("mt1:push",))
+def test_some_of_the_variants_leave_the_others_in_the_table(tmp_path) -> None:
+    there = Ablation(what="heads", data=Path(), out=tmp_path, suites=("mt1:push",))
     facts = {"steps": 7, "tasks": {"mt1:push": {"successes": 1, "episodes": 2}}}
 
     noted(there, "flow", facts)
-    noted(replace(there, heads=("act",)), "act", facts)
+    noted(replace(there, variants=("act",)), "act", facts)
 
-    found = json.loads((tmp_path / "heads.json").read_text())
-    assert [*found["heads"]] == ["flow", "act"]
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert [*found["variants"]] == ["flow", "act"]
     assert len((tmp_path / "table.md").read_text().splitlines()) == 4
 
 
 def test_a_folder_of_another_comparison_is_refused(ablation, tmp_path) -> None:
-    there = replace(ablation, out=tmp_path, heads=())
-    noted(there, "flow", {"steps": 7, "tasks": {"reach": {"successes": 1, "episodes": 2}}})
-    main(there)
+    there = replace(ablation, out=tmp_path)
+    begin_run(tmp_path, there.settings())
 
-    main(replace(there, heads=()))
     with pytest.raises(ConfigError, match="minutes"):
         main(replace(there, minutes=1.0))
 
 
 def test_the_number_of_steps_is_settled_once(ablation, tmp_path) -> None:
-    there = Ablation(data=ablation.data, out=tmp_path, suites=("reach",))
+    there = replace(ablation, out=tmp_path)
     (tmp_path / "flow").mkdir()
     (tmp_path / "flow" / "steps.txt").write_text("123")
 
@@ -95,9 +97,31 @@ def test_the_number_of_steps_is_settled_once(ablation, tmp_path) -> None:
 
 def test_data_without_the_tasks_is_refused(ablation, tmp_path) -> None:
     with pytest.raises(ConfigError, match="holds no demonstration of door-open, push"):
-        chosen_data(
-            Ablation(data=ablation.data, out=tmp_path, suites=("mt1:push", "mt1:door-open"))
-        )
+        chosen_data(replace(ablation, out=tmp_path, suites=("mt1:push", "mt1:door-open")))
+
+
+@pytest.mark.parametrize("what", COMPARISONS)
+def test_every_variant_differs_from_every_other(what, ablation) -> None:
+    there = replace(ablation, what=what, preset="nano", seed=5)
+    configs = {name: there.config(name) for name in COMPARISONS[what]}
+
+    assert len({str(config) for config in configs.values()}) == len(configs)
+    if what == "recipe":
+        assert [configs[f"baseline{name}"].seed for name in ("", "-seed-1", "-seed-2")] == [5, 1, 2]
+        assert configs["chunk-8"].model.horizon == 8
+        assert {config.model.head for config in configs.values()} == {"regression"}
+
+
+def test_a_comparison_has_its_own_tasks(ablation) -> None:
+    there = replace(ablation, what="recipe", suites=())
+
+    assert there.played == tuple(f"mt1:{task}" for task in SUITES["recipe"])
+    assert len(there.settings()["suites"]) == 10
+
+
+def test_an_unknown_variant_is_named(ablation) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'no-foresight'"):
+        replace(ablation, what="recipe").config("no-foresite")
 
 
 def test_the_stopwatch_goes_on(tmp_path) -> None:
@@ -115,14 +139,14 @@ def test_the_table_has_intervals_and_the_best_first() -> None:
 
     lines = table(["mt1:push"], found).splitlines()
 
-    assert lines[0] == "| head | task average | push | steps |"
+    assert lines[0] == "| variant | task average | push | steps |"
     assert lines[2] == "| b | 100.0 % (83.9 to 100.0) | 20 of 20 (84 to 100 %) | 7 |"
     assert lines[3].startswith("| a | 50.0 % (")
     assert "10 of 20 (30 to 70 %)" in lines[3]
 
 
 def test_a_mistake_is_one_sentence(tmp_path, monkeypatch) -> None:
-    line = ["ablate_heads.py", "--data", str(tmp_path / "gone"), "--out", str(tmp_path / "out")]
+    line = ["ablate.py", "heads", "--data", str(tmp_path / "gone"), "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", line)
 
     with pytest.raises(SystemExit, match="gone cannot be used"):
@@ -135,5 +159,5 @@ def test_the_documentation_shows_what_was_found() -> None:
     text = (docs / "heads.md").read_text()
 
     drawn = text.partition("<!-- heads -->\n")[2].partition("<!-- /heads -->")[0]
-    assert drawn == table(found["ablation"]["suites"], found["heads"])
-    assert {facts["core_minutes"] // 10 for facts in found["heads"].values()} <= {2, 3}
+    assert drawn == table(found["ablation"]["suites"], found["variants"])
+    assert {facts["core_minutes"] // 10 for facts in found["variants"].values()} <= {2, 3}

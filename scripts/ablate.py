@@ -1,12 +1,13 @@
-"""Trains every head on the same data for the same computing time, and compares them in one table.
+"""Trains variants on the same data for the same computing time, and compares them in one table.
 
     tinyvla-gym collect mt10 --out runs/mt10
-    python scripts/ablate_heads.py --data runs/mt10 --out runs/heads
+    python scripts/ablate.py heads --data runs/mt10 --out runs/heads
+    python scripts/ablate.py recipe --data runs/mt10 --out runs/recipe
 
-Six heads of half an hour each, then 250 episodes each: several hours on one core. Interrupted at
-any time, the same line goes on where it stopped; ``--heads`` does some of them, and the table holds
-all that were done. How many steps a head gets is settled once, by its own pace on this machine;
-what it then really took is in the table.
+Half an hour for each variant, then 50 episodes of each task: hours on one core. Interrupted at any
+time, the same line goes on where it stopped; ``--variants`` does some of them, and the table
+holds all that were done. How many steps a variant gets is settled once, by its own pace on this
+machine; what it then really took is in the table.
 """
 
 import json
@@ -14,9 +15,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -24,13 +25,14 @@ from tinyvla_gym import Protocol, evaluate
 from tinyvla_gym.data.atomic import save_json, written_whole
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.data.lerobot.edit import keep_episodes
-from tinyvla_gym.errors import ConfigError, TinyVLAError
+from tinyvla_gym.errors import ConfigError, TinyVLAError, UnknownNameError
 from tinyvla_gym.evaluation.evaluate import versions
 from tinyvla_gym.evaluation.playing import ShardPlayer
 from tinyvla_gym.evaluation.processes import Crew, ProcessCrew
 from tinyvla_gym.evaluation.results import Results
 from tinyvla_gym.evaluation.statistics import average_interval, wilson_interval
-from tinyvla_gym.policies.tinyvla.config import HEADS
+from tinyvla_gym.evaluation.suites import suite_tasks
+from tinyvla_gym.policies.tinyvla.config import HEADS, TinyVLAConfig
 from tinyvla_gym.training.config import TrainConfig
 from tinyvla_gym.training.dataset import train_on_dataset
 from tinyvla_gym.training.logbook import Progress
@@ -38,26 +40,49 @@ from tinyvla_gym.training.presets import preset
 from tinyvla_gym.training.run_folder import begin_run, check_run
 
 PROBE_STEPS, PROBE_SKIPPED = 40, 20
-"""Steps that measure a head's pace, and how many of them only warm up."""
+"""Steps that measure a variant's pace, and how many of them only warm up."""
+
+
+HEADS_ALONE: dict[str, dict[str, Any]] = {head: {"head": head} for head in sorted(HEADS)}
+RECIPE: dict[str, dict[str, Any]] = {
+    name: {"head": "regression", **change}
+    for name, change in {
+        "baseline": {},
+        "baseline-seed-1": {"seed": 1},
+        "baseline-seed-2": {"seed": 2},
+        "no-foresight": {"foresight_ticks": ()},
+        "no-augmentation": {"shift_px": 0, "jitter": 0.0},
+        "shift-3-px": {"shift_px": 3},
+        "chunk-8": {"horizon": 8, "execute": 4},
+        "no-averages": {"ema_decay": 0.0},
+        "dull-soft-arg-max": {"backbone_options": {"sharpness": 1.0}},
+    }.items()
+}
+COMPARISONS = {"heads": HEADS_ALONE, "recipe": RECIPE}
+"""What can be compared: variants, each with what it changes in a model's or a run's settings."""
+SUITES = {
+    "heads": ("push", "pick-place", "door-open", "peg-insert-side", "window-close"),
+    "recipe": suite_tasks("mt10"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ablation:
-    """One comparison of heads."""
+    """One comparison."""
 
+    what: Annotated[Literal["heads", "recipe"], tyro.conf.Positional]
+    """heads, or parts of nano's recipe, whose baseline has three seeds to show the noise."""
     data: Path
     """Folder of a dataset that holds the tasks."""
     out: Path
-    """Folder for everything that is made; table.md and heads.json are the result."""
-    suites: tuple[str, ...] = (
-        *("mt1:push", "mt1:pick-place", "mt1:door-open", "mt1:peg-insert-side"),
-        "mt1:window-close",
-    )
-    """Suites of one task each, or reach; trained on together, evaluated one by one."""
-    heads: tuple[str, ...] = tuple(sorted(HEADS))
-    """Which heads."""
+    """Folder for everything that is made; table.md and results.json are the result."""
+    suites: tuple[str, ...] = ()
+    """Suites of one task each, or reach; trained on together, evaluated one by one. The
+    comparison's own if not given."""
+    variants: tuple[str, ...] = ()
+    """Which variants; all if not given."""
     preset: str = "nano"
-    """Everything but the head and the number of steps."""
+    """Everything but what a variant changes and the number of steps."""
     minutes: float = 30.0
     """Computing time of each training [minutes of one core]."""
     episodes: int = 50
@@ -65,50 +90,66 @@ class Ablation:
     seed: int = 0
     """Training seed."""
 
-    def config(self, head: str) -> TrainConfig:
-        """The settings of a head's training, its steps aside."""
+    @property
+    def played(self) -> tuple[str, ...]:
+        """The suites that are really played."""
+        return self.suites or tuple(f"mt1:{task}" for task in SUITES[self.what])
+
+    def config(self, variant: str) -> TrainConfig:
+        """The settings of a variant's training, its steps aside.
+
+        Raises:
+            UnknownNameError: If there is no such variant.
+        """
+        known = COMPARISONS[self.what]
+        if variant not in known:
+            raise UnknownNameError("variant", variant, known)
+        of_model = {entry.name for entry in fields(TinyVLAConfig)}
+        model = {key: value for key, value in known[variant].items() if key in of_model}
+        rest = {key: value for key, value in known[variant].items() if key not in of_model}
         given = preset(self.preset)
-        return replace(given, seed=self.seed, model=replace(given.model, head=head))
+        return replace(given, **{"seed": self.seed, **rest}, model=replace(given.model, **model))
 
     def settings(self) -> dict[str, Any]:
         """What every row of the table has in common."""
-        return {k: v for k, v in asdict(self).items() if k not in ("data", "out", "heads")}
+        facts = {k: v for k, v in asdict(self).items() if k not in ("data", "out", "variants")}
+        return {**facts, "suites": list(self.played)}
 
 
 def main(ablation: Ablation) -> None:
-    """Does what is not done yet, and writes the table anew after every head."""
+    """Does what is not done yet, and writes the table anew after every variant."""
     check_run(ablation.out, ablation.settings(), resume=True)
     data = chosen_data(ablation)
     begin_run(ablation.out, ablation.settings())
     with ProcessCrew(ShardPlayer, 1) as crew:
-        for head in ablation.heads:
-            steps = settled_steps(ablation, head, data)
-            spent_min = trained(ablation, head, data, steps)
-            tasks = {suite: evaluated(ablation, head, suite, crew) for suite in ablation.suites}
-            print(f"{head}: {steps} steps in {spent_min:.1f} minutes", flush=True)
+        for variant in ablation.variants or COMPARISONS[ablation.what]:
+            steps = settled_steps(ablation, variant, data)
+            spent_min = trained(ablation, variant, data, steps)
+            tasks = {suite: evaluated(ablation, variant, suite, crew) for suite in ablation.played}
+            print(f"{variant}: {steps} steps in {spent_min:.1f} minutes", flush=True)
             facts = {"steps": steps, "core_minutes": round(spent_min, 1), "tasks": tasks}
-            noted(ablation, head, facts)
+            noted(ablation, variant, facts)
     print((ablation.out / "table.md").read_text())
 
 
-def noted(ablation: Ablation, head: str, facts: dict[str, Any]) -> None:
-    """Adds a head to what was found of the others, and draws the table anew."""
-    path = ablation.out / "heads.json"
-    found = json.loads(path.read_text())["heads"] if path.exists() else {}
-    found[head] = facts
-    save_json(path, {"ablation": ablation.settings(), "versions": versions(), "heads": found})
+def noted(ablation: Ablation, variant: str, facts: dict[str, Any]) -> None:
+    """Adds a variant to what was found of the others, and draws the table anew."""
+    path = ablation.out / "results.json"
+    found = json.loads(path.read_text())["variants"] if path.exists() else {}
+    found[variant] = facts
+    save_json(path, {"ablation": ablation.settings(), "versions": versions(), "variants": found})
     with written_whole(ablation.out / "table.md") as fresh:
-        fresh.write_text(table(ablation.suites, found))
+        fresh.write_text(table(ablation.played, found))
 
 
 def chosen_data(ablation: Ablation) -> Path:
-    """Copies the tasks' episodes into a dataset of their own; the same one for every head.
+    """Copies the tasks' episodes into a dataset of their own; the same one for every variant.
 
     Raises:
         ConfigError: If there are none of some task.
     """
     place = ablation.out / "data"
-    wanted = {suite.removeprefix("mt1:") for suite in ablation.suites} - {"reach"}
+    wanted = {suite.removeprefix("mt1:") for suite in ablation.played} - {"reach"}
     if not wanted:
         return ablation.data  # the toy's, which has one task only
     if place.exists():
@@ -121,12 +162,12 @@ def chosen_data(ablation: Ablation) -> Path:
     return place
 
 
-def settled_steps(ablation: Ablation, head: str, data: Path) -> int:
+def settled_steps(ablation: Ablation, variant: str, data: Path) -> int:
     """How many steps fit into the time; measured once and written down, or no run could resume."""
-    note = ablation.out / head / "steps.txt"
+    note = ablation.out / variant / "steps.txt"
     if note.exists():
         return int(note.read_text())
-    config = ablation.config(head)
+    config = ablation.config(variant)
     short = replace(
         config, steps=PROBE_STEPS, warmup_steps=1, log_every=PROBE_SKIPPED, save_every=PROBE_STEPS
     )
@@ -136,7 +177,7 @@ def settled_steps(ablation: Ablation, head: str, data: Path) -> int:
             data,
             Path(scratch) / "run",
             short,
-            name=head,
+            name=variant,
             on_progress=lambda _line: marks_s.append(time.process_time()),
         )
     pace_s = (marks_s[-1] - marks_s[0]) / (PROBE_STEPS - PROBE_SKIPPED)
@@ -146,15 +187,15 @@ def settled_steps(ablation: Ablation, head: str, data: Path) -> int:
     return steps
 
 
-def trained(ablation: Ablation, head: str, data: Path, steps: int) -> float:
-    """Trains a head, or goes on with it; returns the computing time of all goes [minutes]."""
-    place = ablation.out / head
+def trained(ablation: Ablation, variant: str, data: Path, steps: int) -> float:
+    """Trains a variant, or goes on with it; returns the computing time of all goes [minutes]."""
+    place = ablation.out / variant
     clock = Stopwatch(place / "spent_s.txt")
     if not (place / "run" / "checkpoint" / "config.json").exists():
-        config = ablation.config(head)
+        config = ablation.config(variant)
         config = replace(config, steps=steps, warmup_steps=min(config.warmup_steps, steps // 2))
         train_on_dataset(
-            data, place / "run", config, name=head, resume=True, on_progress=clock.note
+            data, place / "run", config, name=variant, resume=True, on_progress=clock.note
         )
     return clock.spent_s / 60
 
@@ -178,15 +219,15 @@ class Stopwatch:
         print(f"  step {line.step} of {line.steps}, loss {line.loss:.4f}", flush=True)
 
 
-def evaluated(ablation: Ablation, head: str, suite: str, crew: Crew) -> dict[str, int]:
-    """Counts a head's successes at one task, or reads what was counted."""
-    place = ablation.out / head / suite.replace(":", "-")
+def evaluated(ablation: Ablation, variant: str, suite: str, crew: Crew) -> dict[str, int]:
+    """Counts a variant's successes at one task, or reads what was counted."""
+    place = ablation.out / variant / suite.replace(":", "-")
     path = place / "results.json"
     if path.exists():
         results = Results.load(path)
     else:
         results = evaluate(
-            str(ablation.out / head / "run" / "checkpoint"),
+            str(ablation.out / variant / "run" / "checkpoint"),
             Protocol(suite=suite, episodes=ablation.episodes),
             crew=crew,
             shards=place / "shards",
@@ -200,14 +241,14 @@ def table(suites: Sequence[str], found: dict[str, Any]) -> str:
     """Writes success rates with 95 % intervals in Markdown, the best average first."""
     names = [suite.removeprefix("mt1:") for suite in suites]
     rows = []
-    for head, facts in found.items():
+    for variant, facts in found.items():
         counts = [(one["successes"], one["episodes"]) for one in facts["tasks"].values()]
         mean = sum(solved / played for solved, played in counts) / len(counts)
         low, high = average_interval(counts, [1 / len(counts)] * len(counts))
         cells = [_said(*one) for one in counts]
         average = f"{100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
-        rows.append((mean, [head, average, *cells, str(facts["steps"])]))
-    lines = [["head", "task average", *names, "steps"], ["---"] * (len(names) + 3)]
+        rows.append((mean, [variant, average, *cells, str(facts["steps"])]))
+    lines = [["variant", "task average", *names, "steps"], ["---"] * (len(names) + 3)]
     lines += [row for _, row in sorted(rows, key=lambda row: -row[0])]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
