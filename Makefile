@@ -76,13 +76,9 @@ $(MT50)/fifty/meta/info.json: | $(DEV_INSTALLED)
 	@scripts/ensure_gl.sh $(BIN)/python
 	$(RUN) collect mt50 --out $(MT50)/fifty --workers 2 --resume
 
-$(MT50)/second/checkpoint/config.json: $(MT50)/first/checkpoint/config.json $(MT50)/fifty/meta/info.json
-	$(RUN) train --preset nano-mt50 --start ./$(MT50)/first/checkpoint --data $(MT50)/fifty \
-		--out $(MT50)/second --resume
-
-$(MT50)/nano/checkpoint/config.json: $(MT50)/second/checkpoint/config.json
-	$(RUN) train --preset nano-mt50-second --start ./$(MT50)/second/checkpoint --data $(MT50)/fifty \
-		--out $(MT50)/nano --name nano --resume
+$(MT50)/nano/checkpoint/config.json: $(MT50)/first/checkpoint/config.json $(MT50)/fifty/meta/info.json
+	$(RUN) train --preset nano-mt50 --start ./$(MT50)/first/checkpoint --head regression \
+		--data $(MT50)/fifty --out $(MT50)/nano --name nano --resume
 
 $(MT50)/results/results.json: $(MT50)/nano/checkpoint/config.json
 	$(RUN) evaluate --policy ./$(MT50)/nano/checkpoint --suite mt50 --out $(MT50)/results \

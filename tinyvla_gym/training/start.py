@@ -58,13 +58,15 @@ def with_another_head(begin: TinyVLAPolicy, head: str, config: TrainConfig) -> T
     Args:
         begin: The policy, without adapters.
         head: The new head's name.
-        config: The run's settings: its seed draws the fresh weights.
+        config: The run's settings: its seed draws the fresh weights, and its model says how many
+            actions of a chunk are played.
 
     Raises:
         UnknownNameError: If there is no such head.
         ConfigError: If it cannot make the policy's chunks.
     """
-    model = replace(begin.config, head=head, head_options={})
+    execute = min(config.model.execute, begin.config.horizon)
+    model = replace(begin.config, head=head, head_options={}, execute=execute)
     torch.manual_seed(config.seed)
     fresh = build(model, begin.spec.interface)
     kept = {
@@ -73,7 +75,8 @@ def with_another_head(begin: TinyVLAPolicy, head: str, config: TrainConfig) -> T
         if not name.startswith("head.")
     }
     fresh.load_state_dict({**fresh.state_dict(), **kept})
-    spec = replace(begin.spec, noise_shape=model.noise_shape(begin.spec.interface))
+    noise = model.noise_shape(begin.spec.interface)
+    spec = replace(begin.spec, noise_shape=noise, execute=execute)
     return TinyVLAPolicy(fresh, model, spec, begin.normalizer)
 
 
