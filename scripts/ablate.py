@@ -45,7 +45,7 @@ PROBE_STEPS, PROBE_SKIPPED = 40, 20
 
 HEADS_ALONE: dict[str, dict[str, Any]] = {head: {"head": head} for head in sorted(HEADS)}
 RECIPE: dict[str, dict[str, Any]] = {
-    name: {"head": "regression", **change}
+    name: {"head": "regression", "execute": 2, **change}  # as nano is made and played
     for name, change in {
         "baseline": {},
         "baseline-seed-1": {"seed": 1},
@@ -53,7 +53,7 @@ RECIPE: dict[str, dict[str, Any]] = {
         "no-foresight": {"foresight_ticks": ()},
         "no-augmentation": {"shift_px": 0, "jitter": 0.0},
         "shift-3-px": {"shift_px": 3},
-        "chunk-8": {"horizon": 8, "execute": 4},
+        "chunk-8": {"horizon": 8},
         "no-averages": {"ema_decay": 0.0},
         "dull-soft-arg-max": {"backbone_options": {"sharpness": 1.0}},
     }.items()
@@ -118,11 +118,14 @@ class Ablation:
 
 def main(ablation: Ablation) -> None:
     """Does what is not done yet, and writes the table anew after every variant."""
+    variants = ablation.variants or tuple(COMPARISONS[ablation.what])
+    for variant in variants:
+        ablation.config(variant)  # a misspelt one is told before hours of work
     check_run(ablation.out, ablation.settings(), resume=True)
     data = chosen_data(ablation)
     begin_run(ablation.out, ablation.settings())
     with ProcessCrew(ShardPlayer, 1) as crew:
-        for variant in ablation.variants or COMPARISONS[ablation.what]:
+        for variant in variants:
             steps = settled_steps(ablation, variant, data)
             spent_min = trained(ablation, variant, data, steps)
             tasks = {suite: evaluated(ablation, variant, suite, crew) for suite in ablation.played}

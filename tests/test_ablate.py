@@ -109,6 +109,7 @@ def test_every_variant_differs_from_every_other(what, ablation) -> None:
     if what == "recipe":
         assert [configs[f"baseline{name}"].seed for name in ("", "-seed-1", "-seed-2")] == [5, 1, 2]
         assert configs["chunk-8"].model.horizon == 8
+        assert {config.model.execute for config in configs.values()} == {2}
         assert {config.model.head for config in configs.values()} == {"regression"}
 
 
@@ -119,9 +120,13 @@ def test_a_comparison_has_its_own_tasks(ablation) -> None:
     assert len(there.settings()["suites"]) == 10
 
 
-def test_an_unknown_variant_is_named(ablation) -> None:
+def test_an_unknown_variant_is_named_before_anything_is_done(ablation, tmp_path) -> None:
+    there = replace(ablation, what="recipe", out=tmp_path, variants=("baseline", "no-foresite"))
+
     with pytest.raises(UnknownNameError, match="Did you mean 'no-foresight'"):
-        replace(ablation, what="recipe").config("no-foresite")
+        main(there)
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_stopwatch_goes_on(tmp_path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from resident import mapped_bytes
 
-from tinyvla_gym.data.arrays import Layout, let_go, open_arrays
+from tinyvla_gym.data.arrays import Layout, let_go, open_arrays, taken
 
 BYTES = 2**25
 
@@ -39,6 +39,16 @@ def test_what_is_let_go_no_longer_counts_as_the_process_own(numbers):
 
     assert mapped_bytes() - before < 0.1 * BYTES
     assert int(numbers.sum()) == 3 * BYTES // 2
+
+
+@pytest.mark.parametrize("rows", [slice(1, 3), np.array([2, 1])])
+def test_what_is_taken_is_a_copy(numbers, rows):
+    got = taken(numbers, rows)
+
+    assert got.tolist() == [1, 1]
+    assert got.flags.writeable
+    assert type(got) is np.ndarray
+    assert not np.shares_memory(got, numbers)
 
 
 def test_an_array_that_is_not_mapped_is_left_alone():

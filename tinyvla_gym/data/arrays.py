@@ -74,6 +74,13 @@ def let_go(array: NDArray) -> None:
         array.base.madvise(mmap.MADV_DONTNEED)
 
 
+def taken(array: NDArray, rows: NDArray | slice) -> NDArray:
+    """Copies rows of an array, which is let go of if it is a mapped one."""
+    copy = np.array(array[rows])
+    let_go(array)
+    return copy
+
+
 def _is_whole(folder: Path, fingerprint: str, layouts: Mapping[str, Layout]) -> bool:
     """Whether arrays are there, are of this fingerprint, and have lost nothing."""
     try:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tinyvla_gym.data.arrays import let_go
+from tinyvla_gym.data.arrays import taken
 from tinyvla_gym.data.windows import chunk_indices
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.normalize import Normalizer
@@ -151,12 +151,11 @@ class Batches:
         """Each camera's pictures of some frames, augmented; or what was perceived of them."""
         if self._features is not None:
             kept = [self._features[camera] for camera in self._cameras]
-            return [tuple(torch.from_numpy(one[frames]) for one in arrays) for arrays in kept]
+            return [
+                tuple(torch.from_numpy(taken(one, frames)) for one in arrays) for arrays in kept
+            ]
         shift_px, jitter = self._config.shift_px, self._config.jitter
-        mapped = [self._frames.images[camera] for camera in self._cameras]
-        pictures = [one[frames] for one in mapped]
-        for one in mapped:
-            let_go(one)
+        pictures = [taken(self._frames.images[camera], frames) for camera in self._cameras]
         return [
             torch.from_numpy(augment(one, rng, shift_px, jitter, part=part, parts=parts))
             for one in pictures

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tinyvla_gym.data.arrays import Layout, open_arrays
+from tinyvla_gym.data.arrays import Layout, let_go, open_arrays, taken
 from tinyvla_gym.data.places import default_cache_root
 from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.policies.tinyvla.backbone import Perceiving
@@ -99,12 +99,14 @@ class _Looker:
             for start in range(0, self._count, AT_ONCE):
                 rows = slice(start, min(start + AT_ONCE, self._count))
                 for place, seen in enumerate(self._look(camera, rows)):
-                    arrays[f"{camera}.{place}"][rows] = seen
+                    array = arrays[f"{camera}.{place}"]
+                    array[rows] = seen
+                    let_go(array)
                 progress(turn * self._count + rows.stop, len(self._cameras) * self._count)
 
     @torch.no_grad()
     def _look(self, camera: str, rows: slice) -> tuple[NDArray[np.float32], ...]:
-        pictures = torch.from_numpy(np.array(self._frames.images[camera][rows]))
+        pictures = torch.from_numpy(taken(self._frames.images[camera], rows))
         kind = self._device.type
         with torch.autocast(kind, torch.bfloat16) if self._half else nullcontext():
             found = self._backbone.perceive(pictures.to(self._device))

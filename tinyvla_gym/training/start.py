@@ -1,4 +1,4 @@
-"""What a training run begins from: a policy, its backbone alone, or a foreign one's."""
+"""What a training run begins from: a policy, a policy under another head, or a backbone."""
 
 from dataclasses import replace
 
