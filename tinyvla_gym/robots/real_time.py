@@ -13,13 +13,14 @@ import numpy as np
 from tinyvla_gym.errors import TinyVLAError
 from tinyvla_gym.nameless_memory import NamelessMemory
 from tinyvla_gym.robots.drivers.assemble import assemble
+from tinyvla_gym.robots.parent import Parent
 from tinyvla_gym.robots.rows import answer_row
 from tinyvla_gym.robots.servo import Rings, Servo
 from tinyvla_gym.robots.spec import RigSpec
 
 _PRIORITY = 20  # of a real-time scheduler, where it may be had
 _LEAST_SLEEP_S = 50e-6
-_SLOW_S = 0.3  # an arm whose leader died is slow by then; its own brakes do the rest
+_SLOW_S = 0.1  # so long an arm whose leader died is slowed gently; then its own brakes stop it
 
 
 class Beat:
@@ -84,10 +85,10 @@ def run(pipe: Connection, rig: RigSpec, rings: Rings, beat: Beat, *, live: bool)
         live: Whether commands reach real arms.
     """
     _prefer_this_process()
-    parent = os.getppid()
+    parent = Parent()
 
     def doze(duration_s: float) -> None:
-        if os.getppid() != parent:
+        if not parent.lives:
             raise _Orphaned
         servo.doze()
         time.sleep(duration_s)
@@ -113,14 +114,14 @@ def run(pipe: Connection, rig: RigSpec, rings: Rings, beat: Beat, *, live: bool)
 
 
 def _tick_until_asked(
-    pipe: Connection, rig: RigSpec, servo: Servo, beat: Beat, parent: int
+    pipe: Connection, rig: RigSpec, servo: Servo, beat: Beat, parent: Parent
 ) -> tuple[str, Any]:
     """Ticks at absolute times; a tick that is late by periods is one tick, not several."""
     heard_s = 0.0
     due_s = time.monotonic()
     while not pipe.poll():
         _sleep_until(due_s)
-        if os.getppid() != parent:
+        if not parent.lives:
             raise _Orphaned
         now_s = time.monotonic()
         alive = not beat.running or beat.heard_s != heard_s

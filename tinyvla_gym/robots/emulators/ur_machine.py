@@ -265,4 +265,5 @@ class UrMachine:
         if self._moving_to is None or np.abs(self._moving_to - self.joints_rad).max() > 1e-3:
             return
         self._moving_to = None
-        self.outputs["output_int_register_0"] = 2
+        if self.outputs.get("output_int_register_0") == 0:  # else nobody waits for the end
+            self.outputs["output_int_register_0"] = 2
