@@ -42,7 +42,7 @@ HERE := not gpu and not rig
 
 test: $(DEV_INSTALLED) ## Install everything for development, then run all tests
 	@scripts/ensure_gl.sh $(BIN)/python
-	$(PYTEST) -m '$(HERE) and not alone' --numprocesses 2 --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+	$(PYTEST) -m '$(HERE) and not alone' --numprocesses 2 --dist worksteal $(ARGS) || [ $$? -eq 5 ]
 	$(PYTEST) -m '$(HERE) and alone' $(ARGS) || [ $$? -eq 5 ]
 
 lint: $(DEV_INSTALLED) ## ruff and pyright

@@ -164,7 +164,7 @@ def launched(rank, port, *arguments):
 def test_launched_processes_learn_what_one_would(
     how, reach_data, reach_frames, reach_spec, tmp_path
 ) -> None:
-    config = replace(preset("tiny"), steps=50, warmup_steps=25, parts=2)
+    config = replace(preset("tiny"), steps=20, warmup_steps=10, parts=2)
     train(reach_frames, reach_spec, config, tmp_path / "one")
     given = (
         "--data",
@@ -174,7 +174,7 @@ def test_launched_processes_learn_what_one_would(
         "--preset",
         "tiny",
         "--steps",
-        50,
+        20,
         *how,
     )
 
