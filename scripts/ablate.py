@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,7 @@ from tinyvla_gym.data.atomic import save_json, written_whole
 from tinyvla_gym.data.lerobot import Dataset
 from tinyvla_gym.data.lerobot.edit import keep_episodes
 from tinyvla_gym.errors import ConfigError, TinyVLAError, UnknownNameError
-from tinyvla_gym.evaluation.evaluate import versions
+from tinyvla_gym.evaluation.evaluate import policy_fingerprint, versions
 from tinyvla_gym.evaluation.playing import ShardPlayer
 from tinyvla_gym.evaluation.processes import Crew, ProcessCrew
 from tinyvla_gym.evaluation.results import Results
@@ -48,7 +49,7 @@ RECIPE: dict[str, dict[str, Any]] = {
     name: {"head": "regression", "execute": 2, **change}  # as nano is made and played
     for name, change in {
         "baseline": {},
-        "baseline-seed-1": {"seed": 1},
+        "baseline-seed-1": {"seed": 1},  # seeds count from the comparison's own
         "baseline-seed-2": {"seed": 2},
         "no-foresight": {"foresight_ticks": ()},
         "no-augmentation": {"shift_px": 0, "jitter": 0.0},
@@ -108,7 +109,13 @@ class Ablation:
         model = {key: value for key, value in known[variant].items() if key in of_model}
         rest = {key: value for key, value in known[variant].items() if key not in of_model}
         given = preset(self.preset)
-        return replace(given, **{"seed": self.seed, **rest}, model=replace(given.model, **model))
+        rest["seed"] = self.seed + rest.get("seed", 0)
+        if "backbone_options" in model:
+            model["backbone_options"] = {
+                **given.model.backbone_options,
+                **model["backbone_options"],
+            }
+        return replace(given, **rest, model=replace(given.model, **model))
 
     def settings(self) -> dict[str, Any]:
         """What every row of the table has in common."""
@@ -119,8 +126,7 @@ class Ablation:
 def main(ablation: Ablation) -> None:
     """Does what is not done yet, and writes the table anew after every variant."""
     variants = ablation.variants or tuple(COMPARISONS[ablation.what])
-    for variant in variants:
-        ablation.config(variant)  # a misspelt one is told before hours of work
+    check_all(ablation, variants)
     check_run(ablation.out, ablation.settings(), resume=True)
     data = chosen_data(ablation)
     begin_run(ablation.out, ablation.settings())
@@ -133,6 +139,25 @@ def main(ablation: Ablation) -> None:
             facts = {"steps": steps, "core_minutes": round(spent_min, 1), "tasks": tasks}
             noted(ablation, variant, facts)
     print((ablation.out / "table.md").read_text())
+
+
+def check_all(ablation: Ablation, variants: Sequence[str]) -> None:
+    """Tells before hours of work what could not be done or would say nothing.
+
+    Raises:
+        UnknownNameError: If a variant or a suite is misspelt.
+        ConfigError: If nothing would be trained or played, or two variants are one.
+    """
+    if not 0 < ablation.minutes < inf:
+        raise ConfigError(f"minutes must be above 0, got {ablation.minutes:g}.")
+    for suite in ablation.played:
+        suite_tasks(suite)
+        Protocol(suite=suite, episodes=ablation.episodes)
+    same: dict[str, str] = {}
+    for variant in variants:
+        first = same.setdefault(str(ablation.config(variant)), variant)
+        if first != variant:
+            raise ConfigError(f"Under the preset {ablation.preset}, {variant} is {first}.")
 
 
 def noted(ablation: Ablation, variant: str, facts: dict[str, Any]) -> None:
@@ -226,11 +251,11 @@ def evaluated(ablation: Ablation, variant: str, suite: str, crew: Crew) -> dict[
     """Counts a variant's successes at one task, or reads what was counted."""
     place = ablation.out / variant / suite.replace(":", "-")
     path = place / "results.json"
-    if path.exists():
-        results = Results.load(path)
-    else:
+    policy = str(ablation.out / variant / "run" / "checkpoint")
+    results = Results.load(path) if path.exists() else None
+    if results is None or results.fingerprint != policy_fingerprint(policy):
         results = evaluate(
-            str(ablation.out / variant / "run" / "checkpoint"),
+            policy,
             Protocol(suite=suite, episodes=ablation.episodes),
             crew=crew,
             shards=place / "shards",

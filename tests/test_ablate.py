@@ -13,6 +13,7 @@ from scripts.ablate import (
     SUITES,
     Ablation,
     Stopwatch,
+    check_all,
     chosen_data,
     command,
     main,
@@ -25,6 +26,7 @@ from tinyvla_gym.demonstrations import Plan, collect
 from tinyvla_gym.envs.registration import REACH_ID
 from tinyvla_gym.errors import ConfigError, UnknownNameError
 from tinyvla_gym.policies.tinyvla.config import HEADS
+from tinyvla_gym.training.presets import preset
 from tinyvla_gym.training.run_folder import begin_run
 
 
@@ -102,15 +104,43 @@ def test_data_without_the_tasks_is_refused(ablation, tmp_path) -> None:
 
 @pytest.mark.parametrize("what", COMPARISONS)
 def test_every_variant_differs_from_every_other(what, ablation) -> None:
+    for seed in (0, 1, 2):
+        check_all(replace(ablation, what=what, preset="nano", seed=seed), tuple(COMPARISONS[what]))
     there = replace(ablation, what=what, preset="nano", seed=5)
     configs = {name: there.config(name) for name in COMPARISONS[what]}
 
     assert len({str(config) for config in configs.values()}) == len(configs)
     if what == "recipe":
-        assert [configs[f"baseline{name}"].seed for name in ("", "-seed-1", "-seed-2")] == [5, 1, 2]
+        assert [configs[f"baseline{name}"].seed for name in ("", "-seed-1", "-seed-2")] == [5, 6, 7]
         assert configs["chunk-8"].model.horizon == 8
         assert {config.model.execute for config in configs.values()} == {2}
         assert {config.model.head for config in configs.values()} == {"regression"}
+
+
+def test_a_variant_changes_only_what_it_names(ablation) -> None:
+    there = replace(ablation, what="recipe", preset="nano-1cam")
+
+    options = there.config("dull-soft-arg-max").model.backbone_options
+
+    assert options == {**preset("nano-1cam").model.backbone_options, "sharpness": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"preset": "tiny", "variants": ("baseline", "chunk-8")}, "tiny, chunk-8 is baseline"),
+        ({"minutes": float("nan")}, "minutes must be above 0, got nan"),
+        ({"minutes": -1.0}, "minutes must be above 0, got -1"),
+        ({"episodes": 0}, "episodes"),
+    ],
+)
+def test_what_would_say_nothing_is_refused_before_anything_is_done(
+    change, told, ablation, tmp_path
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        main(replace(ablation, **{"what": "recipe", "out": tmp_path, **change}))
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_comparison_has_its_own_tasks(ablation) -> None:

@@ -122,6 +122,9 @@ def test_a_finished_evaluation_is_not_played_again(cli, refused, tmp_path, monke
     assert "2 of 2 episodes solved" in again.out
     other = refused(*EVALUATE, "--episodes", 3, "--out", tmp_path, "--resume")
     assert "results under other conditions" in other
+    monkeypatch.setattr(module, "policy_fingerprint", lambda _: "retrained")
+    retrained = refused(*EVALUATE, "--episodes", 2, "--out", tmp_path, "--resume")
+    assert "expert had other weights then; choose another folder" in retrained
 
 
 @pytest.mark.usefixtures("no_play")

@@ -36,6 +36,14 @@ def test_one_page_shows_the_evaluation_its_films_and_the_sweep(cli, found) -> No
     assert "<p>5 weights</p>" in page
 
 
+def test_a_file_of_results_brings_its_films_and_others_must_be_there(cli, refused, found) -> None:
+    line = ("report", found / "found" / "results.json", "--out", found / "page.html")
+
+    assert cli(*line).code == 0
+    assert (found / "page.html").read_text().count("<video") == 1
+    assert "There is no folder of films" in refused(*line, "--videos", found / "viedos")
+
+
 def test_what_is_not_there_or_damaged_is_named(refused, found) -> None:
     line = ("report", found / "found", "--out", found / "page.html", "--sweeps")
 

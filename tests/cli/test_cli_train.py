@@ -129,7 +129,7 @@ def test_a_backbone_to_start_from_gets_the_head_that_is_asked_for(cli, data, tmp
 def test_a_policy_to_start_from_keeps_its_eyes_under_another_head(cli, data, tmp_path) -> None:
     assert cli(*train(data, tmp_path / "first", "--steps", 2)).code == 0
     first = tmp_path / "first" / "checkpoint"
-    given = ("--steps", 1, "--start", first, "--head", "regression")
+    given = ("--steps", 1, "--seed", 1, "--start", first, "--head", "regression")
 
     assert cli(*train(data, tmp_path / "run", *given)).code == 0
 
@@ -143,7 +143,10 @@ def test_a_policy_to_start_from_keeps_its_eyes_under_another_head(cli, data, tmp
 
 
 def test_a_policy_to_start_from_keeps_its_head_if_that_is_named(cli, data, tmp_path) -> None:
-    for run, given in (("first", ()), ("run", ("--start", tmp_path / "first" / "checkpoint"))):
+    for run, given in (
+        ("first", ()),
+        ("run", ("--seed", 1, "--start", tmp_path / "first" / "checkpoint")),
+    ):
         head = ("--head", "regression", "--steps", 1)
         assert cli(*train(data, tmp_path / run, *head, *given)).code == 0
 

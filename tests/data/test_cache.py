@@ -177,6 +177,17 @@ def garble_the_manifest(folder):
     (folder / "manifest.json").write_text("{")
 
 
+def forget_the_version(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["version"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def forget_the_files(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "files": []}))
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -187,6 +198,8 @@ def garble_the_manifest(folder):
         flip_one_bit,
         take_for_another,
         garble_the_manifest,
+        forget_the_version,
+        forget_the_files,
     ],
 )
 def test_a_spoilt_cache_is_built_again(dataset_folder, root, spoil):

@@ -112,6 +112,15 @@ def test_what_cannot_be_read_is_named(text, complaint, tmp_path) -> None:
         Results.load(tmp_path)
 
 
+@pytest.mark.parametrize("part", ["tasks", "protocol"])
+def test_an_evaluation_of_nothing_is_none(part, tmp_path) -> None:
+    facts = some_results([a_task("push", [True])]).to_dict()
+    (tmp_path / "results.json").write_text(json.dumps({**facts, part: {}}))
+
+    with pytest.raises(ConfigError, match="holds no results of ours"):
+        Results.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("trainings", "words"),
     [(1, "one training seed"), (2, "only two training seeds"), (3, "3 training seeds")],

@@ -9,7 +9,7 @@ from tinyvla_gym.cli.progress import progress
 from tinyvla_gym.data.atomic import check_writable, save_json
 from tinyvla_gym.errors import OutputError
 from tinyvla_gym.evaluation.agents import RANDOM_HORIZON, open_policy
-from tinyvla_gym.evaluation.evaluate import evaluate
+from tinyvla_gym.evaluation.evaluate import evaluate, policy_fingerprint
 from tinyvla_gym.evaluation.folder import finish, results_path, shards_path, videos_path
 from tinyvla_gym.evaluation.playing import ShardPlayer
 from tinyvla_gym.evaluation.processes import Crew
@@ -118,6 +118,8 @@ class Evaluate:
         results = Results.load(path)
         if results.conditions != protocol or results.policy != self.policy:
             raise OutputError(path, "it holds results under other conditions.")
+        if results.fingerprint != policy_fingerprint(self.policy):
+            raise OutputError(path, f"{self.policy} had other weights then; choose another folder.")
         return results
 
     def _protocol(self) -> Protocol:

@@ -8,6 +8,7 @@ import tyro
 
 from tinyvla_gym.cli.console import console, write_json
 from tinyvla_gym.data.atomic import check_writable
+from tinyvla_gym.errors import ConfigError
 from tinyvla_gym.evaluation.folder import videos_path
 from tinyvla_gym.evaluation.report import write_report
 from tinyvla_gym.evaluation.results import Results
@@ -36,13 +37,17 @@ class Report:
     def run(self) -> int:
         """Draws the page."""
         check_writable(self.out)
-        results = Results.load(self.evaluation)
+        given = self.evaluation
+        results = Results.load(given)
+        films = self.videos or videos_path(given if given.is_dir() else given.parent)
+        if self.videos is not None and not films.is_dir():
+            raise ConfigError(f"There is no folder of films at {films}.")
         sweeps = [Sweep.load(path) for path in self.sweeps]
         write_report(
             results,
             self.out,
             title=self.title or f"{results.policy} on {results.conditions.suite}",
-            videos=self.videos or videos_path(self.evaluation),
+            videos=films,
             sweeps=sweeps,
             notes=self.notes,
         )

@@ -23,9 +23,9 @@ class Train:
     out: Path
     """Folder of the run; the policy will be in its checkpoint/."""
     preset: str = "nano"
-    """nano for ten tasks, nano-mt50 for fifty, nano-1cam for fifty from one large picture,
-    pretrained-nano, tiny for the toy, diffusion-policy, or s, b, h: the published sizes with
-    LoRA."""
+    """nano for ten tasks, nano-mt50 for fifty and nano-mt50-second to go on from it, nano-1cam
+    for fifty from one large picture, pretrained-nano, tiny for the toy, diffusion-policy, or
+    s, b, h: the published sizes with LoRA."""
     head: str | None = None
     """act, diffusion, flow, one_step, regression or tokens instead of the preset's head, or of the
     head of the policy to go on from."""

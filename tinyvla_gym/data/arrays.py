@@ -88,9 +88,9 @@ def _is_whole(folder: Path, fingerprint: str, layouts: Mapping[str, Layout]) -> 
         mapped = {name: _mapped(folder, name) for name in layouts}
         files = {name: _File.of(folder / f"{name}.npy") for name in layouts}
         known = {name: _File(**facts) for name, facts in manifest["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError):
-        return False
-    if (manifest["version"], manifest["fingerprint"]) != (VERSION, fingerprint):
+        if (manifest["version"], manifest["fingerprint"]) != (VERSION, fingerprint):
+            return False
+    except (AttributeError, OSError, ValueError, TypeError, KeyError):
         return False
     shapes_fit = all(
         mapped[name].dtype == layout.dtype and mapped[name].shape == layout.shape

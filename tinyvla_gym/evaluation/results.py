@@ -210,6 +210,9 @@ class Results:
             AttributeError, KeyError, TypeError or ValueError: If they are none of ours.
         """
         timing = facts.get("timing", facts)  # in format 1 the clock speaks everywhere
+        if not facts["tasks"]:
+            raise ValueError("no task was played")
+        Protocol.from_dict(facts["protocol"])
         return cls(
             policy=facts["policy"],
             fingerprint=facts.get("fingerprint", ""),

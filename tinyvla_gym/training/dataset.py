@@ -17,6 +17,7 @@ from tinyvla_gym.training.forecast import Forecast
 from tinyvla_gym.training.logbook import Progress
 from tinyvla_gym.training.loop import train
 from tinyvla_gym.training.origin import tensors_digest
+from tinyvla_gym.training.run_folder import check_free
 from tinyvla_gym.training.start import (
     check_backbone,
     grow_policy,
@@ -24,6 +25,7 @@ from tinyvla_gym.training.start import (
     spec_of,
     with_another_head,
 )
+from tinyvla_gym.training.team import launched_rank
 
 
 def train_on_dataset(
@@ -68,7 +70,11 @@ def train_on_dataset(
         OutputError: If the run's folder is in use or cannot be written to.
     """
     check_device(device)
+    if launched_rank() == 0:
+        check_free(run, resume=resume)  # before minutes of decoding
     dataset = Dataset(data)
+    if head is not None:
+        config = replace(config, model=replace(config.model, head=head))
     begin = backbone = digest = None
     if start is not None and is_backbone(start):
         backbone = load_backbone(start)

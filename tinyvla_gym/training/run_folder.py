@@ -30,12 +30,10 @@ def check_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
         ConfigError: If the run that is resumed had other settings, save those in ``FREE``.
         CheckpointError: If what the folder says of its run is damaged.
     """
+    check_free(run, resume=resume)
     path = run / SETTINGS
-    check_writable(path)
     if not path.exists():
         return
-    if not resume:
-        raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
     try:
         before = _comparable(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -50,6 +48,17 @@ def check_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
         raise ConfigError(
             f"The run in {run} was begun with other settings: {', '.join(sorted(changed))}."
         )
+
+
+def check_free(run: Path, *, resume: bool) -> None:
+    """Makes sure that a folder may hold a run, before anything is known about the run.
+
+    Raises:
+        OutputError: If it is in use, though ``resume`` is not wanted, or cannot be written.
+    """
+    check_writable(run / SETTINGS)
+    if not resume and (run / SETTINGS).exists():
+        raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
 
 
 def begin_run(run: Path, settings: dict[str, Any]) -> None:

@@ -72,14 +72,14 @@ def test_a_blocking_move_is_done_when_it_is_there() -> None:
 
 def test_the_end_of_a_move_for_which_nobody_waits_is_not_told() -> None:
     machine = started()
-    machine.feed(command(1, 0.001, *HOME[1:], integer=1))
+    machine.feed(command(1, 0.3, *HOME[1:], integer=1))
     assert machine.reading()["output_int_register_0"] == 2
     machine.feed(command(0))
 
     run(machine, 1.5)
 
     assert machine.reading()["output_int_register_0"] == 1  # ready for the next command
-    assert machine.joints_rad[0] == pytest.approx(0.001, abs=1e-3)
+    assert machine.joints_rad[0] == pytest.approx(0.3, abs=2e-3)
 
 
 def test_the_watchdog_ends_the_program_of_a_silent_client() -> None:
