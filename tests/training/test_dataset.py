@@ -29,6 +29,7 @@ from tinyvla_gym.policies.load import load_policy
 from tinyvla_gym.policies.tinyvla.config import build_backbone
 from tinyvla_gym.policies.tinyvla.lora import add_lora, merge_lora
 from tinyvla_gym.policies.tinyvla.pretrained import save_backbone
+from tinyvla_gym.training import dataset as training_dataset
 from tinyvla_gym.training import start as training_start
 from tinyvla_gym.training.dataset import train_on_dataset
 from tinyvla_gym.training.origin import tensors_digest
@@ -264,3 +265,13 @@ def test_a_start_with_adapters_is_merged_first(trained, reach_data, settings, tm
     found = policy.model.state_dict()
     for name, weight in adapted.model.state_dict().items():
         torch.testing.assert_close(found[name], weight, rtol=1e-3, atol=1e-3)  # float16
+
+
+def test_a_folder_in_use_is_told_before_pictures_are_decoded(
+    settings, reach_data, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "train.json").write_text("{}")
+    monkeypatch.setattr(training_dataset, "open_cache", lambda *_, **__: pytest.fail("decoded"))
+
+    with pytest.raises(OutputError, match="it holds a run"):
+        train_on_dataset(reach_data, tmp_path, settings, name="t")

@@ -32,6 +32,7 @@ def check_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
     """
     check_free(run, resume=resume)
     path = run / SETTINGS
+    check_writable(path)
     if not path.exists():
         return
     try:
@@ -51,12 +52,11 @@ def check_run(run: Path, settings: dict[str, Any], *, resume: bool) -> None:
 
 
 def check_free(run: Path, *, resume: bool) -> None:
-    """Makes sure that a folder may hold a run, before anything is known about the run.
+    """Makes sure that no other run is in a folder, before anything is known about the new one.
 
     Raises:
-        OutputError: If it is in use, though ``resume`` is not wanted, or cannot be written.
+        OutputError: If there is one, and ``resume`` is not wanted.
     """
-    check_writable(run / SETTINGS)
     if not resume and (run / SETTINGS).exists():
         raise OutputError(run, "it holds a run; pass --resume or choose another folder.")
 
