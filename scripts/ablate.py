@@ -110,11 +110,8 @@ class Ablation:
         rest = {key: value for key, value in known[variant].items() if key not in of_model}
         given = preset(self.preset)
         rest["seed"] = self.seed + rest.get("seed", 0)
-        if "backbone_options" in model:
-            model["backbone_options"] = {
-                **given.model.backbone_options,
-                **model["backbone_options"],
-            }
+        if options := model.get("backbone_options"):
+            model["backbone_options"] = {**given.model.backbone_options, **options}
         return replace(given, **rest, model=replace(given.model, **model))
 
     def settings(self) -> dict[str, Any]:

@@ -21,6 +21,8 @@ themselves: folders and files."""
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what ``make test`` keeps for its second, unshared half."""
     here = Path(__file__).parent
+    gone = [place for place in ALONE if not (here / place).exists()]
+    assert not gone, f"tests/conftest.py names tests that are no longer there: {gone}"
     for item in items:
         if any(item.path.is_relative_to(here / place) for place in ALONE):
             item.add_marker(pytest.mark.alone)

@@ -212,7 +212,7 @@ class Results:
         timing = facts.get("timing", facts)  # in format 1 the clock speaks everywhere
         if not facts["tasks"]:
             raise ValueError("no task was played")
-        Protocol.from_dict(facts["protocol"])
+        Protocol.from_dict(facts["protocol"])  # told now, not when somebody asks for it
         return cls(
             policy=facts["policy"],
             fingerprint=facts.get("fingerprint", ""),

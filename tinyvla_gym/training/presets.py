@@ -1,5 +1,6 @@
 """Named training runs: the bundled policies' own, the paper's, and small ones to learn from."""
 
+from dataclasses import replace
 from typing import Any
 
 from tinyvla_gym.errors import UnknownNameError
@@ -54,7 +55,9 @@ FIFTY: dict[str, Any] = {  # the tier average weighs the 22 harder tasks more th
     },
 }
 
-# What ten episodes each, on selection seeds, showed not to be learnt well by a first pass.
+FIRST_PASS = TrainConfig(model=TinyVLAConfig(head="regression", execute=2), steps=11_000, **FIFTY)
+
+# What ten episodes each, on selection seeds, showed not to be learnt well by the first pass.
 SECOND_PASS: dict[str, int] = {
     **FIFTY["task_repeats"],
     **dict.fromkeys(("peg-unplug-side", "plate-slide-back", "plate-slide-back-side"), 3),
@@ -68,15 +71,9 @@ ONE_CAMERA = {"channels": (40, 64, 96), "points": 48, "look_px": 120, "look_midd
 
 PRESETS = {
     "nano": TrainConfig(steps=14_000),
-    "nano-mt50": TrainConfig(
-        model=TinyVLAConfig(head="regression", execute=2), steps=11_000, **FIFTY
-    ),
-    "nano-mt50-second": TrainConfig(  # goes on from nano-mt50, at what it had not learnt well
-        model=TinyVLAConfig(head="regression", execute=2),
-        steps=4_000,
-        learning_rate=7e-4,
-        parts=2,
-        task_repeats=SECOND_PASS,
+    "nano-mt50": FIRST_PASS,
+    "nano-mt50-second": replace(  # goes on from nano-mt50, at what it had not learnt well
+        FIRST_PASS, steps=4_000, learning_rate=7e-4, task_repeats=SECOND_PASS
     ),
     "nano-1cam": TrainConfig(
         model=TinyVLAConfig(backbone_options=ONE_CAMERA, head="regression"), steps=24_000, **FIFTY
